@@ -1,0 +1,11 @@
+/** Set-up's scripts are ECMAScript modules, which tests (CommonJS) can only import while they run. */
+export const modules = {
+  lock: () => import("../../scripts/setup/lock.mjs"),
+  steps: () => import("../../scripts/setup/steps.mjs"),
+  files: () => import("../../scripts/setup/files.mjs"),
+  npm: () => import("../../scripts/setup/npm.mjs"),
+  prerequisites: () => import("../../scripts/setup/prerequisites.mjs"),
+  engine: () => import("../../scripts/setup/engine.mjs"),
+  paths: () => import("../../scripts/setup/paths.mjs"),
+  environment: () => import("../../scripts/local/environment.mjs"),
+};
