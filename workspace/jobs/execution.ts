@@ -1,0 +1,307 @@
+/** A run at work: its tasks in the order of their dependencies, with retries and limits, until every one has ended. */
+import { setMaxListeners } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Workspace } from "../context";
+import type { CallContext } from "./calls";
+import { runNotebook, stoppedResult, timedOut, type NotebookResult, type StopReason } from "./notebookRun";
+import { endAll } from "./newRun";
+import type { Records } from "./records";
+import { Redactor } from "./redactor";
+import { notebookParameters, referencesOf } from "./references";
+import { judge, overall } from "./runIf";
+import type { Slot, Slots } from "./slots";
+import { type Attempt, type Progress, type ResultState, type RunRecord, type TaskSettings } from "./types";
+
+/** What an execution needs from the service that started it. */
+export interface ExecutionHost {
+  readonly workspace: Workspace;
+  readonly records: Records;
+  readonly slots: Slots;
+  readonly spark: CallContext["spark"];
+  /** Runs a notebook for `dbutils.notebook.run` of the run `parent`. */
+  readonly runChild: (
+    parent: RunExecution,
+    slot: Slot,
+    asked: { path: string; timeoutSeconds: number; parameters: Record<string, string> },
+  ) => Promise<RunExecution>;
+}
+
+/** Of a run that another one started: it borrows the caller's place, and hides the caller's secrets. */
+export interface ParentLink {
+  readonly slot: Slot;
+  readonly redactor: Redactor;
+  readonly depth: number;
+  /** Parameters before secrets were hidden in the record. */
+  readonly parameters: Record<string, string>;
+}
+
+export class RunExecution {
+  /** Resolves when the run has ended and is stored as such; never rejects. */
+  readonly finished: Promise<void>;
+  readonly redactor: Redactor;
+  readonly depth: number;
+  private readonly abort = new AbortController();
+  private readonly results = new Map<string, Promise<ResultState>>();
+  private readonly taskValues = new Map<string, unknown>();
+
+  constructor(
+    private readonly host: ExecutionHost,
+    readonly run: RunRecord,
+    private readonly parent?: ParentLink,
+  ) {
+    this.redactor = parent?.redactor ?? new Redactor();
+    this.depth = parent?.depth ?? 0;
+    setMaxListeners(0, this.abort.signal); // each task listens
+    this.finished = this.execute().catch((error: Error) => this.crash(error));
+  }
+
+  /** Stops whatever runs, and lets nothing start any more. */
+  stop(reason: StopReason): void {
+    if (this.abort.signal.aborted) return;
+    this.abort.abort(reason);
+  }
+
+  private async execute(): Promise<void> {
+    const { run } = this;
+    run.startedAt = Date.now();
+    run.progress = { state: "RUNNING", message: "In run" };
+    this.save();
+    const limit = run.settings.timeout_seconds ?? 0;
+    const timer = limit > 0 ? setTimeout(() => this.stop(timedOut(limit)), limit * 1000) : undefined;
+    const results = await Promise.all(run.tasks.map((task) => this.resultOf(task)));
+    clearTimeout(timer);
+    run.progress = this.outcome(results);
+    run.endedAt = Date.now();
+    this.save();
+  }
+
+  private outcome(results: readonly ResultState[]): Progress {
+    const { run } = this;
+    if (this.abort.signal.aborted) return stoppedResult(this.abort.signal.reason as StopReason).progress;
+    const tasks = run.tasks.map((task, index) => ({
+      key: task.task_key,
+      dependsOn: (task.depends_on ?? []).map((one) => one.task_key),
+      result: results[index]!,
+    }));
+    const result = overall(tasks);
+    if (result === "SUCCESS") return { state: "TERMINATED", result, code: "SUCCESS", message: "" };
+    const first = run.tasks
+      .map((task) => this.lastAttempt(task))
+      .find(({ progress }) => isOwnFailure(progress.result));
+    const skipped = results.includes("UPSTREAM_FAILED")
+      ? " This caused all downstream tasks to get skipped."
+      : "";
+    const message = first
+      ? `Task ${first.taskKey} failed with message: ${sentence(first.progress.message)}${skipped}`
+      : "";
+    if (result === "SUCCESS_WITH_FAILURES")
+      return { state: "TERMINATED", result, code: "SUCCESS_WITH_FAILURES", message };
+    if (result === "CANCELED") return { state: "TERMINATED", result, code: "CANCELED", message };
+    return { state: "INTERNAL_ERROR", result: "FAILED", code: "RUN_EXECUTION_ERROR", message };
+  }
+
+  /** A task's result, once; tasks that depend on it wait for the same promise. */
+  private resultOf(task: TaskSettings): Promise<ResultState> {
+    let result = this.results.get(task.task_key);
+    if (!result) this.results.set(task.task_key, (result = this.runTask(task)));
+    return result;
+  }
+
+  private async runTask(task: TaskSettings): Promise<ResultState> {
+    const needed = (task.depends_on ?? []).map((one) =>
+      this.run.tasks.find((other) => other.task_key === one.task_key)!,
+    );
+    const before = await Promise.all(needed.map((other) => this.resultOf(other)));
+    let attempt = this.lastAttempt(task);
+    if (this.abort.signal.aborted) return this.endStopped(attempt);
+    if (task.disabled) return this.end(attempt, skipped("DISABLED", "The task is disabled."));
+    const verdict = judge(task.run_if ?? "ALL_SUCCESS", before);
+    if (!verdict.start) return this.end(attempt, skipped(verdict.result, MESSAGES[verdict.result]));
+    for (;;) {
+      const result = await this.runAttempt(task, attempt);
+      if (!this.mayRetry(task, attempt, result)) return result;
+      attempt = this.nextAttempt(attempt);
+      if (!(await this.pause(task.min_retry_interval_millis ?? 0))) return this.endStopped(attempt);
+    }
+  }
+
+  private mayRetry(task: TaskSettings, attempt: Attempt, result: ResultState): boolean {
+    const retries = task.max_retries ?? 0;
+    if (this.abort.signal.aborted || (retries >= 0 && attempt.number >= retries)) return false;
+    return result === "FAILED" || (result === "TIMEDOUT" && task.retry_on_timeout === true);
+  }
+
+  private nextAttempt(last: Attempt): Attempt {
+    const attempt: Attempt = {
+      runId: this.host.records.newRunId(),
+      taskKey: last.taskKey,
+      number: last.number + 1,
+      progress: { state: "WAITING_FOR_RETRY", message: "" },
+      createdAt: Date.now(),
+    };
+    this.run.attempts.push(attempt);
+    this.save();
+    return attempt;
+  }
+
+  /** False where the run is stopped meanwhile. */
+  private async pause(ms: number): Promise<boolean> {
+    if (ms > 0) await sleep(ms, undefined, { signal: this.abort.signal }).catch(() => undefined);
+    return !this.abort.signal.aborted;
+  }
+
+  private async runAttempt(task: TaskSettings, attempt: Attempt): Promise<ResultState> {
+    const waits = this.host.slots.full && !this.parent;
+    attempt.progress = waits
+      ? {
+          state: "QUEUED",
+          message: "Waiting for another notebook to end: the local workspace runs only so many at once.",
+        }
+      : { state: "PENDING", message: "Waiting for the notebook's process" };
+    const slot = await this.host.slots.acquire(this.abort.signal, this.parent?.slot);
+    if (!slot) return this.endStopped(attempt);
+    attempt.progress = { state: "PENDING", message: "Waiting for the notebook's process" };
+    const children = new Set<RunExecution>();
+    try {
+      const { progress, output } = await this.runInSlot(task, attempt, slot, children);
+      // Output first: whoever sees the end must find it.
+      this.host.records.putOutput(attempt.runId, output);
+      return this.end(attempt, progress);
+    } finally {
+      for (const child of children) child.stop(CALLER_ENDED);
+      slot.release();
+    }
+  }
+
+  private runInSlot(
+    task: TaskSettings,
+    attempt: Attempt,
+    slot: Slot,
+    children: Set<RunExecution>,
+  ): Promise<NotebookResult> {
+    const { run, host } = this;
+    const parameters = this.parametersOf(task, attempt);
+    attempt.parameters = this.redactor.redactAll(parameters);
+    return runNotebook({
+      workspace: host.workspace,
+      run,
+      attemptId: attempt.runId,
+      taskKey: task.task_key,
+      notebookPath: task.notebook_task.notebook_path,
+      parameters,
+      timeoutSeconds: task.timeout_seconds ?? 0,
+      redactor: this.redactor,
+      signal: this.abort.signal,
+      started: () => {
+        attempt.startedAt = Date.now();
+        attempt.progress = { state: "RUNNING", message: "In run" };
+        this.save();
+      },
+      calls: {
+        taskValues: this.taskValues,
+        spark: host.spark,
+        runChild: async (path, timeoutSeconds, asked) => {
+          const child = await host.runChild(this, slot, { path, timeoutSeconds, parameters: asked });
+          children.add(child);
+          await child.finished;
+          children.delete(child);
+          return exitValueOf(child, host.records);
+        },
+      },
+    });
+  }
+
+  private parametersOf(task: TaskSettings, attempt: Attempt): Record<string, string> {
+    const { run } = this;
+    const own = this.parent?.parameters ?? run.notebookParameters;
+    // What one notebook passes to another is taken as it is; only a job's own settings hold references.
+    if (this.parent) return { ...own };
+    return notebookParameters(
+      task.notebook_task.base_parameters ?? {},
+      own,
+      run.jobParameters,
+      referencesOf(run, task, attempt, this.taskValues, this.host.workspace.settings),
+    );
+  }
+
+  private lastAttempt(task: TaskSettings): Attempt {
+    return this.run.attempts.findLast((attempt) => attempt.taskKey === task.task_key)!;
+  }
+
+  private endStopped(attempt: Attempt): ResultState {
+    return this.end(attempt, stoppedResult(this.abort.signal.reason as StopReason).progress);
+  }
+
+  private end(attempt: Attempt, progress: Progress): ResultState {
+    attempt.progress = { ...progress, message: this.redactor.redact(progress.message) };
+    attempt.endedAt = Date.now();
+    this.save();
+    return progress.result!;
+  }
+
+  private save(): void {
+    this.host.records.putRun(this.run);
+  }
+
+  /** A fault of the server itself: the run must not stay active for ever. */
+  private crash(error: Error): void {
+    this.host.workspace.log(
+      `Run ${this.run.runId} failed in the server: ${this.redactor.redact(error.stack ?? error.message)}`,
+    );
+    this.abort.abort({
+      result: "FAILED",
+      code: "INTERNAL_ERROR",
+      message: "The server failed.",
+    } satisfies StopReason);
+    const message = `The local workspace failed while it ran this: ${this.redactor.redact(error.message)}`;
+    endAll(this.run, { state: "INTERNAL_ERROR", result: "FAILED", code: "INTERNAL_ERROR", message });
+    try {
+      this.save();
+    } catch {
+      // The store is closed already: the next start marks the run.
+    }
+  }
+}
+
+const MESSAGES = {
+  UPSTREAM_FAILED: "An upstream task failed.",
+  UPSTREAM_CANCELED: "An upstream task was canceled.",
+  EXCLUDED: "The task's run_if condition was not met.",
+};
+
+const CALLER_ENDED: StopReason = {
+  result: "CANCELED",
+  code: "CANCELED",
+  message: "The notebook that started this run has ended.",
+};
+
+function skipped(
+  result: "UPSTREAM_FAILED" | "UPSTREAM_CANCELED" | "EXCLUDED" | "DISABLED",
+  message: string,
+): Progress {
+  const code = result === "DISABLED" ? "DISABLED" : "SKIPPED";
+  return {
+    state: result === "EXCLUDED" || result === "DISABLED" ? "SKIPPED" : "TERMINATED",
+    result,
+    code,
+    message,
+  };
+}
+
+function isOwnFailure(result: ResultState | undefined): boolean {
+  return result === "FAILED" || result === "TIMEDOUT" || result === "CANCELED";
+}
+
+function sentence(text: string): string {
+  return text === "" || text.endsWith(".") ? text : `${text}.`;
+}
+
+function exitValueOf(child: RunExecution, records: Records): string | null {
+  const { attempts, tasks } = child.run;
+  const { runId, progress } = attempts.at(-1)!;
+  const output = records.output(runId);
+  if (progress.result === "SUCCESS") return output?.exitValue ?? null;
+  const error = output?.error ?? progress.message;
+  const path = tasks[0]!.notebook_task.notebook_path;
+  throw Object.assign(new Error(`${path}: ${error}`), { code: progress.result });
+}

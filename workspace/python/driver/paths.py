@@ -1,0 +1,136 @@
+"""
+Where Databricks' paths are on this machine: `dbfs:/` and `/Volumes` in folders of the workspace's data, `/Workspace` in
+copies made for this run (to read only), `file:/` in the run's own folder. Nothing leads outside of these.
+"""
+
+import builtins
+import importlib.machinery
+import io
+import os
+import posixpath
+import sys
+
+_PREFIXES = ("/Workspace/", "/Volumes/", "/dbfs/", "dbfs:/", "file:/")
+_OPEN_PREFIXES = ("/Workspace/", "/Volumes/", "/dbfs/")
+
+
+class Paths:
+    def __init__(self, spec, channel):
+        self._channel = channel
+        self._dbfs = spec["dbfs_directory"]
+        self._volumes = spec["volumes_directory"]
+        self._copies = spec["workspace_copies"]
+        self._disk = os.path.join(spec["run_directory"], "disk")
+        self._run_directory = spec["run_directory"]
+        self._found = {}
+
+    def resolve(self, notebook, reference):
+        """The workspace path of a notebook named as `reference` in `notebook`: absolute, or relative to its folder."""
+        reference = reference.strip()
+        if reference.startswith("/Workspace/"):
+            reference = reference[len("/Workspace") :]
+        if not reference.startswith("/"):
+            reference = posixpath.join(posixpath.dirname(notebook), reference)
+        return posixpath.normpath(reference)
+
+    def local(self, path):
+        """Where `path` is on this machine; a path of another kind is returned as it is."""
+        if not path.startswith(_PREFIXES):
+            return path
+        if path.startswith("/Workspace/"):
+            return self._workspace(path)
+        if path.startswith("file:/"):
+            return self._file("/" + path[len("file:") :].lstrip("/"))
+        inner = "/" + path[len("dbfs:") :].lstrip("/") if path.startswith("dbfs:") else path
+        if inner.startswith("/Volumes/") or inner == "/Volumes":
+            return self._within(self._volumes, inner[len("/Volumes") :], path)
+        if inner.startswith("/dbfs/") and not path.startswith("dbfs:"):
+            inner = inner[len("/dbfs") :]
+        return self._within(self._dbfs, inner, path)
+
+    def dbutils(self, path):
+        """As `local`, for `dbutils.fs`, where a path without a scheme is on DBFS."""
+        text = str(path)
+        return self.local(text if text.startswith(_PREFIXES) else f"dbfs:/{text.lstrip('/')}")
+
+    def _file(self, path):
+        real = os.path.realpath(path)
+        if os.path.commonpath([real, os.path.realpath(self._run_directory)]) == os.path.realpath(
+            self._run_directory
+        ):
+            return real
+        return self._within(self._disk, path, f"file:{path}")
+
+    def _within(self, root, inner, shown):
+        root = os.path.realpath(root)
+        full = os.path.realpath(os.path.join(root, inner.lstrip("/")))
+        if os.path.commonpath([full, root]) != root:
+            raise PermissionError(f"{shown} leads outside of the local workspace's data.")
+        return full
+
+    def _workspace(self, path):
+        normal = posixpath.normpath(path)
+        if normal not in self._found:
+            answer = self._channel.call("file", path=normal[len("/Workspace") :] or "/")
+            self._found[normal] = answer["exists"]
+        return self._within(self._copies, normal[len("/Workspace") :], path)
+
+    def install(self):
+        """Makes `open`, the common functions of `os`, and imports from `sys.path` understand these paths."""
+        sys.path_hooks.insert(0, self._path_hook)
+        builtins.open = io.open = self._opener(io.open)
+        for name in ("stat", "lstat", "listdir", "scandir", "access", "open"):
+            _replace(name, self._reader(getattr(os, name)))
+        for name in ("mkdir", "remove", "unlink", "rmdir", "rename", "replace"):
+            _replace(name, self._writer(getattr(os, name)))
+
+    def _path_hook(self, entry):
+        if not entry.startswith("/Workspace/"):
+            raise ImportError(entry)
+        loaders = [
+            (importlib.machinery.SourceFileLoader, importlib.machinery.SOURCE_SUFFIXES),
+            (importlib.machinery.SourcelessFileLoader, importlib.machinery.BYTECODE_SUFFIXES),
+        ]
+        return importlib.machinery.FileFinder(self._workspace(entry), *loaders)
+
+    def _mapped(self, path, writes):
+        text = path if isinstance(path, str) else path.__fspath__() if isinstance(path, os.PathLike) else None
+        if not isinstance(text, str) or not text.startswith(_OPEN_PREFIXES):
+            return path
+        if writes and text.startswith("/Workspace/"):
+            raise PermissionError(f"{text}: notebooks of the local workspace can only read workspace files.")
+        return self.local(text)
+
+    def _opener(self, original):
+        def open(file, mode="r", *args, **kwargs):
+            return original(
+                self._mapped(file, writes=any(letter in mode for letter in "wax+")), mode, *args, **kwargs
+            )
+
+        return open
+
+    def _reader(self, original):
+        def function(path=".", *args, **kwargs):
+            return original(self._mapped(path, writes=False), *args, **kwargs)
+
+        return function
+
+    def _writer(self, original):
+        def function(*paths, **kwargs):
+            return original(*(self._mapped(path, writes=True) for path in paths), **kwargs)
+
+        return function
+
+
+def _replace(name, function):
+    """Puts a wrapper in the place of a function of `os`, also where `os` says what its functions can do."""
+    original = getattr(os, name)
+    for supporting in (
+        os.supports_dir_fd,
+        os.supports_fd,
+        os.supports_follow_symlinks,
+        os.supports_effective_ids,
+    ):
+        if original in supporting:
+            supporting.add(function)
+    setattr(os, name, function)
