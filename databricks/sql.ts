@@ -1,0 +1,173 @@
+/** SQL on a warehouse with typed, bound parameters. API: /api/2.0/sql/statements. */
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Client } from "./client";
+
+export type SqlType = "STRING" | "BIGINT" | "INT" | "BOOLEAN" | "TIMESTAMP" | "DOUBLE";
+export interface Parameter {
+  readonly name: string;
+  /** Always text on the wire; null binds NULL. */
+  readonly value: string | null;
+  readonly type: SqlType;
+}
+/** Rows by column name; every value is text or null, as the API sends it (`JSON_ARRAY`). */
+export type Row = Readonly<Record<string, string | null>>;
+
+export interface StatementOptions {
+  readonly parameters?: readonly Parameter[];
+  /** Limit in ms, a stopped warehouse's start included. Default: 15 minutes. */
+  readonly timeoutMs?: number;
+  /**
+   * Whether a repeat does no harm, so that a lost connection or a 5xx may be retried: true for a SELECT and for
+   * statements that change nothing the second time. Default: false, as the API has no idempotency token.
+   */
+  readonly repeatable?: boolean;
+  /** Called now and then while the statement waits, with its state and the seconds so far. */
+  readonly onWait?: (state: string, seconds: number) => void;
+}
+
+interface Statement {
+  statement_id: string;
+  status: { state: string; error?: { error_code?: string; message?: string } };
+  manifest?: { schema?: { columns?: { name: string }[] }; truncated?: boolean };
+  result?: { data_array?: (string | null)[][]; next_chunk_index?: number };
+}
+
+/** The statement failed in the engine; `conflict` says whether a repeat may succeed (Delta's commit conflicts). */
+export class SqlError extends Error {
+  constructor(
+    readonly code: string,
+    readonly detail: string,
+    readonly statement: string,
+  ) {
+    super(`SQL failed (${code}): ${detail}`);
+    this.name = "SqlError";
+  }
+
+  /** SQLSTATE 2D521 and the DELTA_CONCURRENT_* family: another writer committed first. */
+  get conflict(): boolean {
+    return /DELTA_CONCURRENT|ConcurrentAppend|ConcurrentModification|2D521|DELTA_METADATA_CHANGED/i.test(
+      this.detail,
+    );
+  }
+
+  get tableMissing(): boolean {
+    return /TABLE_OR_VIEW_NOT_FOUND|SCHEMA_NOT_FOUND|42P01|42704/i.test(this.detail);
+  }
+}
+
+const STATEMENTS = "/api/2.0/sql/statements";
+/** The longest time that the API itself waits before it answers with a statement still running. */
+const SERVER_WAIT = "30s";
+const RUNNING = new Set(["PENDING", "RUNNING"]);
+
+export class Warehouse {
+  constructor(
+    private readonly client: Client,
+    readonly id: string,
+  ) {}
+
+  /**
+   * Runs one statement and answers all of its rows. A caller who writes must be able to tell whether its write was
+   * done: where the answer is lost, only a `repeatable` statement is sent again.
+   * @throws SqlError, ApiError, ConnectionError
+   */
+  async query(statement: string, options: StatementOptions = {}): Promise<Row[]> {
+    const started = Date.now();
+    const limit = options.timeoutMs ?? 15 * 60_000;
+    let answer = await this.client.call<Statement>("POST", STATEMENTS, {
+      body: {
+        warehouse_id: this.id,
+        statement,
+        parameters: options.parameters?.map(({ value, ...rest }) =>
+          value === null ? rest : { ...rest, value },
+        ),
+        wait_timeout: SERVER_WAIT,
+        on_wait_timeout: "CONTINUE",
+        disposition: "INLINE",
+        format: "JSON_ARRAY",
+      },
+      timeoutMs: 90_000,
+      repeatable: options.repeatable,
+    });
+    for (let pause = 200; RUNNING.has(answer.status.state); pause = Math.min(pause * 1.5, 5000)) {
+      if (Date.now() - started > limit) {
+        await this.cancel(answer.statement_id);
+        throw new SqlError(
+          "TIMEOUT",
+          `not done after ${Math.round(limit / 1000)} s; it was cancelled`,
+          statement,
+        );
+      }
+      options.onWait?.(answer.status.state, Math.round((Date.now() - started) / 1000));
+      await sleep(pause);
+      answer = await this.client.call<Statement>("GET", `${STATEMENTS}/${answer.statement_id}`);
+    }
+    if (answer.status.state !== "SUCCEEDED") {
+      const { error_code, message } = answer.status.error ?? {};
+      throw new SqlError(error_code ?? answer.status.state, message ?? "no reason was given", statement);
+    }
+    return this.rows(answer);
+  }
+
+  /** As `query`, for statements that only read. */
+  async select(statement: string, parameters: readonly Parameter[]): Promise<Row[]> {
+    return this.query(statement, { parameters, repeatable: true });
+  }
+
+  private async rows(answer: Statement): Promise<Row[]> {
+    const names = answer.manifest?.schema?.columns?.map((column) => column.name) ?? [];
+    const data = [...(answer.result?.data_array ?? [])];
+    let next = answer.result?.next_chunk_index;
+    while (typeof next === "number") {
+      const path = `${STATEMENTS}/${answer.statement_id}/result/chunks/${next}`;
+      const chunk: Statement["result"] = await this.client.call("GET", path);
+      data.push(...(chunk?.data_array ?? []));
+      next = chunk?.next_chunk_index;
+    }
+    return data.map((values) =>
+      Object.fromEntries(names.map((name, index) => [name, values[index] ?? null])),
+    );
+  }
+
+  private async cancel(statementId: string): Promise<void> {
+    await this.client
+      .call("POST", `${STATEMENTS}/${statementId}/cancel`, { repeatable: true })
+      .catch(() => undefined);
+  }
+}
+
+/** `main.deployments.registry` as `` `main`.`deployments`.`registry` ``, safe to stand in a statement. */
+export function quoteName(name: string): string {
+  return splitName(name)
+    .map((part) => "`" + part.replaceAll("`", "``") + "`")
+    .join(".");
+}
+
+/**
+ * The parts of a table's name; a part may itself be quoted with backticks.
+ * @throws Error unless it has two parts (`schema.table`) or three (`catalog.schema.table`).
+ */
+export function splitName(name: string): string[] {
+  const parts: string[] = [];
+  const part = /(?:`((?:[^`]|``)+)`|([^.`\s]+))(\.|$)/y;
+  for (let more = true; more;) {
+    const match = part.exec(name);
+    if (!match) {
+      parts.length = 0;
+      break;
+    }
+    parts.push((match[1] ?? match[2] ?? "").replaceAll("``", "`"));
+    more = match[3] === ".";
+  }
+  if (parts.length !== 2 && parts.length !== 3) {
+    throw new Error(`"${name}" is not a table's name. Expected catalog.schema.table, or schema.table.`);
+  }
+  return parts;
+}
+
+export const text = (name: string, value: string | null): Parameter => ({ name, value, type: "STRING" });
+export const bigint = (name: string, value: number): Parameter => ({
+  name,
+  value: String(value),
+  type: "BIGINT",
+});
