@@ -1,0 +1,73 @@
+/** `DeploymentRun`: one attempt to make a release live; its id is its MLflow run's id. The run is kept for ever. */
+import { createRun, findRun, logBatch, tagOf } from "../databricks/mlflow";
+import { connect, type Place } from "./connection";
+import { asStepOf } from "./deployment";
+import { dynamicProvider, type Handler } from "./provider";
+
+export interface Inputs extends Place {
+  experimentId: string;
+  app: string;
+  env: string;
+  githash: string;
+  /** The manifest's part from git. */
+  digest: string;
+  /** Digest of the gate's settings: another gate is another deployment. */
+  gate: string;
+  source: string;
+  pipelineId: string;
+  note: string;
+}
+export interface Computed {
+  deploymentId: string;
+  deploymentUrl: string;
+}
+
+const handler: Handler<Inputs, Computed> = {
+  type: "DeploymentRun",
+
+  async create(inputs) {
+    const client = await connect(inputs);
+    const { app, env, githash } = inputs;
+    const ci = ciRun(process.env);
+    const run = await createRun(client, inputs.experimentId, `${app} ${env} ${githash.slice(0, 12)}`, {
+      status: "running",
+      message: "deployment started",
+      ...(ci ? { ci_run: ci } : {}),
+    });
+    const deploymentId = run.info.run_id;
+    await asStepOf(client, deploymentId, () =>
+      logBatch(client, deploymentId, {
+        params: {
+          env,
+          githash,
+          pipeline_id: inputs.pipelineId,
+          deploy_note: inputs.note,
+          app,
+          source: inputs.source,
+        },
+      }),
+    );
+    const deploymentUrl = `${inputs.host}/ml/experiments/${inputs.experimentId}/runs/${deploymentId}`;
+    return { id: deploymentId, computed: { deploymentId, deploymentUrl } };
+  },
+
+  async mustReplace(id, olds) {
+    const run = await findRun(await connect(olds), id);
+    return (
+      !run ||
+      tagOf(run, "status") === "failed" ||
+      run.info.status === "FAILED" ||
+      run.info.status === "KILLED"
+    );
+  },
+};
+
+/** The address of the CI run that deploys, where there is one (GitHub's variables). */
+function ciRun(env: NodeJS.ProcessEnv): string | undefined {
+  const { GITHUB_SERVER_URL, GITHUB_REPOSITORY, GITHUB_RUN_ID } = env;
+  return GITHUB_SERVER_URL && GITHUB_REPOSITORY && GITHUB_RUN_ID
+    ? `${GITHUB_SERVER_URL}/${GITHUB_REPOSITORY}/actions/runs/${GITHUB_RUN_ID}`
+    : undefined;
+}
+
+export default dynamicProvider(handler);

@@ -1,0 +1,230 @@
+/** `RegistryRow`: which release is live in this environment; moved by compare-and-swap, after the gate. */
+import { randomUUID } from "node:crypto";
+import type { Client } from "../databricks/client";
+import { messageOf } from "../databricks/errors";
+import { findRun } from "../databricks/mlflow";
+import { Warehouse } from "../databricks/sql";
+import { compareSources, readSource } from "../source";
+import { connect, identify, type Place } from "./connection";
+import { asStepOf, setStatus } from "./deployment";
+import { say } from "./progress";
+import { dynamicProvider, type Handler } from "./provider";
+import { applyMove } from "./registry/move";
+import {
+  createTables,
+  readRow,
+  recordMove,
+  recordRow,
+  removeRow,
+  type Move,
+  type RegistryEntry,
+  type RowKey,
+} from "./registry/table";
+
+export interface Changes {
+  added: string[];
+  changed: string[];
+  removed: string[];
+}
+
+export interface Inputs extends Place, RowKey {
+  warehouse: string;
+  repository: string;
+  sourcePath: string;
+  exclude: string[];
+  githash: string;
+  digest: string;
+  releasePath: string;
+  deploymentId: string;
+  note: string;
+  /** Take over a row that exists before this stack's first deployment. */
+  adopt: boolean;
+  /** What this stack had live before; completed by `check`, so that a preview knows it. */
+  previousGithash?: string;
+  changes?: Changes;
+}
+export interface Computed {
+  version: number;
+  moveId: string;
+  deployedAt: string;
+  deployedBy: string;
+}
+
+const handler: Handler<Inputs, Computed> = {
+  type: "RegistryRow",
+
+  async check(olds, news) {
+    if (olds.githash === news.githash && olds.changes) {
+      return { inputs: { ...news, previousGithash: olds.previousGithash, changes: olds.changes } };
+    }
+    const previousGithash = olds.githash ?? "";
+    return { inputs: { ...news, previousGithash, changes: await changesSince(previousGithash, news) } };
+  },
+
+  async create(inputs) {
+    const client = await connect(inputs);
+    return asStepOf(client, inputs.deploymentId, async () => {
+      const warehouse = new Warehouse(client, inputs.warehouse);
+      await createTables(warehouse, inputs.table);
+      const found = await readRow(warehouse, inputs.table, inputs);
+      const computed =
+        found && isOurs(found, inputs)
+          ? await adoptOurs(client, inputs, found, undefined)
+          : await move(client, inputs, refuseForeign(found, inputs), found);
+      return { id: `${inputs.app}/${inputs.env}`, computed };
+    });
+  },
+
+  async update(_id, olds, news) {
+    const client = await connect(news);
+    return asStepOf(client, news.deploymentId, async () => {
+      const warehouse = new Warehouse(client, news.warehouse);
+      const before = await readRow(warehouse, news.table, news);
+      if (before && before.version !== olds.version && isOurs(before, news)) {
+        return adoptOurs(client, news, before, olds.deploymentId);
+      }
+      return move(client, news, olds.version, before);
+    });
+  },
+
+  async read(_id, props) {
+    const row = await readRow(new Warehouse(await connect(props), props.warehouse), props.table, props);
+    if (!row) {
+      return undefined;
+    }
+    if (row.version !== props.version) {
+      const [from, to] = [props.githash, row.githash].map((hash) => hash.slice(0, 12));
+      say(
+        `${props.app}/${props.env} was moved by ${row.deployedBy} at ${row.deployedAt}, from ${from} to ${to}`,
+      );
+    }
+    const { githash, releasePath, deploymentId } = row;
+    return { ...props, githash, releasePath, deploymentId, ...computedOf(row) };
+  },
+
+  async delete(_id, props) {
+    const client = await connect(props);
+    const warehouse = new Warehouse(client, props.warehouse);
+    const row = await readRow(warehouse, props.table, props);
+    if (row?.moveId !== props.moveId) {
+      say(
+        row
+          ? `${props.app}/${props.env}: the row is somebody else's by now (${row.deployedBy}); it stays`
+          : "the row is gone already",
+      );
+      return;
+    }
+    await recordRow(warehouse, props, row);
+    const leaving: Move = {
+      ...(await newMove(props, row.version, row.githash)),
+      kind: "destroy",
+      githash: "",
+      releasePath: "",
+    };
+    await removeRow(warehouse, leaving);
+    if (await readRow(warehouse, props.table, props)) {
+      say(`${props.app}/${props.env}: somebody moved the row at this moment; it stays`);
+      return;
+    }
+    await recordMove(warehouse, leaving);
+  },
+};
+
+/** What the deployment changes against what this stack deployed before: everything is added in a first one. */
+async function changesSince(previousGithash: string, news: Inputs): Promise<Changes> {
+  const spec = {
+    repository: news.repository,
+    ref: news.githash,
+    path: news.sourcePath,
+    exclude: news.exclude,
+  };
+  const source = await readSource(spec);
+  if (!previousGithash) {
+    return { added: source.files.map(({ target }) => target), changed: [], removed: [] };
+  }
+  const changes = await compareSources(previousGithash, source, spec);
+  if (!changes) {
+    say(
+      `the commit ${previousGithash} is no longer in ${news.repository}: what changed since cannot be shown`,
+    );
+  }
+  return changes ?? { added: [], changed: [], removed: [] };
+}
+
+async function move(
+  client: Client,
+  inputs: Inputs,
+  expected: number,
+  before: RegistryEntry | undefined,
+): Promise<Computed> {
+  const warehouse = new Warehouse(client, inputs.warehouse);
+  if (before) {
+    await recordRow(warehouse, inputs, before);
+  }
+  const ours = await newMove(inputs, expected, before?.githash ?? "");
+  const row = await applyMove(warehouse, ours);
+  say(`${inputs.app}/${inputs.env}: ${inputs.githash.slice(0, 12)} is live`);
+  // First of all, so that a failure to write the history does not make a failed deployment of a live one.
+  await tellMlflow(client, inputs, before?.deploymentId);
+  await recordMove(warehouse, ours);
+  return computedOf(row);
+}
+
+async function newMove(inputs: Inputs, expected: number, previousGithash: string): Promise<Move> {
+  const { userName } = await identify(inputs.host);
+  return {
+    ...inputs,
+    kind: "deploy",
+    moveId: randomUUID(),
+    expected,
+    deployedAt: new Date().toISOString(),
+    deployedBy: userName,
+    previousGithash,
+  };
+}
+
+/** The registry decides what is live; MLflow only tells of it, so a failure here is said and fails nothing. */
+async function tellMlflow(client: Client, inputs: Inputs, previous: string | undefined): Promise<void> {
+  try {
+    await setStatus(client, inputs.deploymentId, "live", `live in ${inputs.env}`);
+    if (previous && previous !== inputs.deploymentId && (await findRun(client, previous))) {
+      await setStatus(client, previous, "superseded", `superseded by ${inputs.githash.slice(0, 12)}`);
+    }
+  } catch (problem) {
+    say(`the release is live, but MLflow could not be told: ${messageOf(problem)}`);
+  }
+}
+
+/** A row that an `up` of this stack wrote before it was killed, or before its answer could be kept. */
+function isOurs(row: RegistryEntry, inputs: Inputs): boolean {
+  return row.deploymentId === inputs.deploymentId && row.releasePath === inputs.releasePath;
+}
+
+async function adoptOurs(
+  client: Client,
+  inputs: Inputs,
+  row: RegistryEntry,
+  previous: string | undefined,
+): Promise<Computed> {
+  await recordRow(new Warehouse(client, inputs.warehouse), inputs, row);
+  await tellMlflow(client, inputs, previous);
+  return computedOf(row);
+}
+
+/** The version that a first deployment expects: none, or the one of a row that it is told to take over. */
+function refuseForeign(row: RegistryEntry | undefined, inputs: Inputs): number {
+  if (row && !inputs.adopt) {
+    throw new Error(
+      `The registry ${inputs.table} already has ${inputs.app}/${inputs.env}: ${row.githash.slice(0, 12)}, deployed by ` +
+        `${row.deployedBy} at ${row.deployedAt}, and this stack did not write it. It was left as it is. ` +
+        "To take it over, set registry.adopt: true in the stack's configuration; else choose another app or env.",
+    );
+  }
+  return row?.version ?? 0;
+}
+
+function computedOf({ version, moveId, deployedAt, deployedBy }: RegistryEntry): Computed {
+  return { version, moveId, deployedAt, deployedBy };
+}
+
+export default dynamicProvider(handler);

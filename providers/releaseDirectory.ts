@@ -1,0 +1,184 @@
+/** `ReleaseDirectory`: one commit's files at `<root>/<githash>`: complete or absent, never edited. */
+import type { Client } from "../databricks/client";
+import { logBatch } from "../databricks/mlflow";
+import { deleteObject, getStatus, makeDirectory, type ObjectInfo } from "../databricks/objects";
+import { grant, type Principal } from "../databricks/permissions";
+import { Warehouse } from "../databricks/sql";
+import { readSource, type Source } from "../source";
+import { connect, type Place } from "./connection";
+import { asStepOf } from "./deployment";
+import { say } from "./progress";
+import { dynamicProvider, type Handler } from "./provider";
+import { isNamedByAnyRow, readRow, type RowKey } from "./registry/table";
+import { findDrift, listRelease, type Difference } from "./release/listing";
+import { readManifest, writeManifest, type Manifest } from "./release/manifest";
+import { MANIFEST } from "./tables";
+import { describeRelease, removeObjects, uploadFiles } from "./release/upload";
+
+export interface Inputs extends Place, RowKey {
+  warehouse: string;
+  repository: string;
+  sourcePath: string;
+  exclude: string[];
+  /** `<root>/<githash>`. */
+  path: string;
+  githash: string;
+  digest: string;
+  readers: Principal[];
+  deploymentId: string;
+}
+export interface Computed {
+  files: { notebooks: number; files: number };
+  /** `edited pipeline/score`, …: what `refresh` found. */
+  drift: string[];
+}
+
+const handler: Handler<Inputs, Computed> = {
+  type: "ReleaseDirectory",
+
+  async create(inputs) {
+    const client = await connect(inputs);
+    return asStepOf(client, inputs.deploymentId, async () => {
+      const started = Date.now();
+      const computed = await bringAbout(client, inputs);
+      const seconds = (Date.now() - started) / 1000;
+      await logBatch(client, inputs.deploymentId, {
+        metrics: { upload_seconds: seconds, notebooks: computed.files.notebooks },
+        tags: { message: `uploaded to ${inputs.path}` },
+      });
+      return { id: inputs.path, computed };
+    });
+  },
+
+  /** Repairs drift: only what is wrong is sent again. */
+  async update(_id, _olds, news) {
+    return bringAbout(await connect(news), news);
+  },
+
+  async read(_id, props) {
+    const client = await connect(props);
+    const listing = await listRelease(client, props.path);
+    if (!listing) {
+      return undefined;
+    }
+    const manifest = await readManifest(client, props.path);
+    const found =
+      manifest?.digest === props.digest
+        ? await findDrift(client, props.path, manifest.files, listing)
+        : undefined;
+    const unknown = found?.filter(({ what }) => what === "unknown") ?? [];
+    if (unknown.length > 0) {
+      say(sayUnknown(props.path, unknown));
+    }
+    const drift = found
+      ? found.filter(({ what }) => what !== "unknown").map(named)
+      : [manifest ? "the manifest is another commit's" : `missing ${MANIFEST}`];
+    if (drift.length > 0) {
+      say(`${props.path} is not as it was deployed:\n${drift.map((line) => `  ${line}`).join("\n")}`);
+    }
+    return { ...props, drift };
+  },
+
+  /**
+   * A release that was replaced stays: jobs may still run from it, and a rollback takes it over; collecting old ones
+   * decides. Where the environment has no row, it was destroyed (or never live), and the release may go.
+   */
+  async delete(_id, props) {
+    const client = await connect(props);
+    const warehouse = new Warehouse(client, props.warehouse);
+    if (
+      (await readRow(warehouse, props.table, props)) ||
+      (await isNamedByAnyRow(warehouse, props.table, props.path))
+    ) {
+      return;
+    }
+    await deleteObject(client, props.path);
+  },
+};
+
+/** Makes the release what the commit says, whatever is there: nothing, a part of it, all of it, or an edited one. */
+async function bringAbout(client: Client, inputs: Inputs): Promise<Computed> {
+  const { repository, githash, sourcePath, exclude, path } = inputs;
+  const source = await readSource(
+    { repository, ref: githash, path: sourcePath, exclude },
+    { onProgress: say },
+  );
+  if (source.digest !== inputs.digest) {
+    throw new Error(`The files of ${githash} are not the ones that the program saw. Run pulumi up again.`);
+  }
+  const manifest = await readManifest(client, path);
+  refuseOther(manifest, inputs);
+  await makeDirectory(client, path);
+  await uploadWhatIsWrong(client, inputs, source, manifest);
+  await grantReaders(client, path, inputs.readers);
+  const notebooks = source.files.filter(({ kind }) => kind === "notebook").length;
+  return { files: { notebooks, files: source.files.length - notebooks }, drift: [] };
+}
+
+async function uploadWhatIsWrong(client: Client, inputs: Inputs, source: Source, manifest?: Manifest) {
+  const { path, sourcePath, exclude } = inputs;
+  const listing = (await listRelease(client, path)) ?? new Map<string, ObjectInfo>();
+  const wrong = manifest ? await findDrift(client, path, manifest.files, listing) : undefined;
+  if (wrong?.length === 0) {
+    say(`${path} is complete and unedited: nothing to upload`);
+    return;
+  }
+  const known = new Set(source.files.map(({ target }) => target));
+  const surplus = [...listing].flatMap(([target, { object_type }]) => {
+    return known.has(target) || target === MANIFEST || object_type === "DIRECTORY" ? [] : [target];
+  });
+  const damaged = wrong && new Set(wrong.map(({ target }) => target));
+  const files = damaged ? source.files.filter(({ target }) => damaged.has(target)) : source.files;
+  // An object of another type under a file's name cannot be overwritten.
+  const ofOtherType = files.filter(({ target, kind }) => {
+    const object = listing.get(target);
+    return object && object.object_type !== kind.toUpperCase();
+  });
+  await removeObjects(client, path, [...surplus, ...ofOtherType.map(({ target }) => target)]);
+  await uploadFiles(client, path, source.commit, sourcePath, files);
+  await writeManifest(client, path, {
+    version: 2,
+    githash: source.commit.githash,
+    repository: source.commit.repository,
+    path: sourcePath,
+    exclude,
+    digest: source.digest,
+    files: await describeRelease(client, path, source.files),
+  });
+  say(`${path}: ${files.length} of ${source.files.length} files uploaded`);
+}
+
+/** The same commit with other settings is another release and needs another root. */
+function refuseOther(manifest: Manifest | undefined, inputs: Inputs): void {
+  if (!manifest || manifest.digest === inputs.digest) {
+    return;
+  }
+  const settings = (path: string, exclude: readonly string[]) =>
+    `path "${path}", exclude [${exclude.join(", ")}]`;
+  throw new Error(
+    `${inputs.path} holds this commit with other settings: ${settings(manifest.path, manifest.exclude)}; ` +
+      `this stack asks for ${settings(inputs.sourcePath, inputs.exclude)}. Use the same settings or another releaseRoot.`,
+  );
+}
+
+async function grantReaders(client: Client, path: string, readers: readonly Principal[]): Promise<void> {
+  const folder = readers.length > 0 ? await getStatus(client, path) : undefined;
+  if (folder) {
+    await grant(client, "directories", folder.object_id, readers, "CAN_READ");
+  }
+}
+
+/** No drift that is reported: a notebook's source in a folder's archive and alone may differ without any edit. */
+function sayUnknown(path: string, unknown: readonly Difference[]): string {
+  const list = unknown.map(({ target }) => `  ${target}`).join("\n");
+  return (
+    `Whether these of ${path} were edited cannot be told now: they were compared by exports of their folders, which ` +
+    `the workspace does not give at present. Refresh again later.\n${list}`
+  );
+}
+
+function named({ what, target }: Difference): string {
+  return `${what} ${target}`;
+}
+
+export default dynamicProvider(handler);
