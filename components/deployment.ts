@@ -1,0 +1,53 @@
+/** `Deployment`: one attempt to make a commit live; its id is its MLflow run's id. */
+import { createHash } from "node:crypto";
+import * as pulumi from "@pulumi/pulumi";
+import { DeploymentRun } from "../providers/resources";
+import type { Source } from "../source";
+import type { Experiment } from "./experiment";
+import type { Workspace } from "./workspace";
+
+export interface DeploymentArgs {
+  readonly workspace: Workspace;
+  readonly experiment: Experiment;
+  readonly app: string;
+  readonly env: string;
+  readonly source: Source;
+  /** The gate's settings: others ask for another deployment, since what passed them is something else. */
+  readonly gate: unknown;
+  /** @default the CI workflow's name (`GITHUB_WORKFLOW`), else `manual`. */
+  readonly pipelineId?: string;
+  /** @default none */
+  readonly note?: string;
+  /** What must be there before the deployment starts: its tests may need it (secrets). @default nothing */
+  readonly after?: readonly pulumi.Resource[];
+}
+
+/** A failed deployment is never taken up again: the next `up` opens a new one with a new run. */
+export class Deployment extends pulumi.ComponentResource {
+  readonly deploymentId: pulumi.Output<string>;
+  readonly deploymentUrl: pulumi.Output<string>;
+
+  constructor(name: string, args: DeploymentArgs, options?: pulumi.ComponentResourceOptions) {
+    super("notebook-releases:index:Deployment", name, {}, options);
+    const { workspace, experiment, app, env, source, gate } = args;
+    const run = new DeploymentRun(
+      name,
+      {
+        ...workspace.place,
+        experimentId: experiment.experimentId,
+        app,
+        env,
+        githash: source.commit.githash,
+        digest: source.digest,
+        gate: createHash("sha256").update(JSON.stringify(gate)).digest("hex"),
+        source: source.commit.repository,
+        pipelineId: args.pipelineId ?? process.env.GITHUB_WORKFLOW ?? "manual",
+        note: args.note ?? "",
+      },
+      workspace.options(this, args.after),
+    );
+    this.deploymentId = run.deploymentId;
+    this.deploymentUrl = run.deploymentUrl;
+    this.registerOutputs({ deploymentId: this.deploymentId, deploymentUrl: this.deploymentUrl });
+  }
+}
