@@ -1,0 +1,82 @@
+# Databricks notebook source
+# MAGIC %md
+# MAGIC # Trigger
+# MAGIC Asks the registry which release of `app` is live in `env`, and runs that release's `notebook`.
+# MAGIC
+# MAGIC | parameter | |
+# MAGIC |---|---|
+# MAGIC | `registry_table` | the registry, e.g. `main.deployments.registry` |
+# MAGIC | `app`, `env` | the registry's key |
+# MAGIC | `notebook` | path inside the release, e.g. `pipeline/score` |
+# MAGIC | `timeout_seconds` | how long the notebook may take; `0`: no limit |
+# MAGIC
+# MAGIC All parameters but `registry_table`, `notebook` and `timeout_seconds` are handed to the notebook,
+# MAGIC with `githash` and `release_path` of the release. Its exit value is this notebook's;
+# MAGIC if it fails, this one fails.
+# MAGIC
+# MAGIC Installed by notebook-releases at each deployment: changes made here are lost.
+
+# COMMAND ----------
+
+dbutils.widgets.text("registry_table", "")
+dbutils.widgets.text("app", "")
+dbutils.widgets.text("env", "")
+dbutils.widgets.text("notebook", "")
+dbutils.widgets.text("timeout_seconds", "0")
+
+# COMMAND ----------
+
+OWN = ("registry_table", "notebook", "timeout_seconds")
+
+
+def check(parameters):
+    """The timeout in seconds; ValueError that names every parameter that is missing or wrong."""
+    required = ("registry_table", "app", "env", "notebook")
+    problems = [f"{name} is empty" for name in required if not parameters[name]]
+    notebook = parameters["notebook"]
+    if notebook.startswith("/") or ".." in notebook.split("/"):
+        problems.append(f"notebook is {notebook!r}: give its path inside the release, e.g. pipeline/score")
+    timeout = parameters["timeout_seconds"]
+    if not timeout.isdecimal():
+        problems.append(f"timeout_seconds is {timeout!r}: give a number of seconds, 0 for no limit")
+    if problems:
+        raise ValueError("cannot dispatch: " + "; ".join(problems))
+    return int(timeout)
+
+
+def live_release(table, app, env):
+    """(githash, release_path) of the one live release; LookupError where there is none, or more than one."""
+    rows = spark.sql(
+        "SELECT githash, release_path FROM IDENTIFIER(:registry) WHERE app = :app AND env = :env",
+        args={"registry": table, "app": app, "env": env},
+    ).collect()
+    if len(rows) != 1:
+        raise LookupError(
+            f"{table} has {len(rows)} rows for app {app!r} in env {env!r}, expected exactly one. "
+            + ("Is anything deployed there?" if not rows else "Remove the rows that do not belong.")
+        )
+    return rows[0]["githash"], rows[0]["release_path"]
+
+
+# COMMAND ----------
+
+parameters = dict(dbutils.widgets.getAll())
+timeout_seconds = check(parameters)
+githash, release_path = live_release(parameters["registry_table"], parameters["app"], parameters["env"])
+target = f"{release_path}/{parameters['notebook']}"
+release = f"{parameters['app']} {githash[:12]} in {parameters['env']}"
+print(f"running {release}: {target}")
+
+# COMMAND ----------
+
+arguments = {name: value for name, value in parameters.items() if name not in OWN}
+arguments.update(githash=githash, release_path=release_path)
+try:
+    result = dbutils.notebook.run(target, timeout_seconds, arguments)
+except Exception as error:
+    raise RuntimeError(f"{release}: {target} failed: {error}") from error
+
+# COMMAND ----------
+
+print(f"{release}: {result}")
+dbutils.notebook.exit(result)
