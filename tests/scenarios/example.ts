@@ -1,0 +1,36 @@
+/** The small repository that the scenarios deploy: a pipeline of two notebooks, a module, and two fast tests. */
+import { makeRepository, notebook, type TestFile, type TestRepository } from "../source/support";
+
+/** A test notebook whose exit value is its result. */
+export function passing(result = "ok"): string {
+  return notebook(`dbutils.notebook.exit("${result}")`);
+}
+
+/** A test notebook that fails with this message. */
+export function failing(message: string): string {
+  return notebook(`raise AssertionError("${message}")`);
+}
+
+/** The notebook that the jobs run; `version` is in its exit value. */
+export function score(version: string): string {
+  return notebook(
+    [
+      `dbutils.widgets.text("githash", "")`,
+      `dbutils.notebook.exit("${version} " + dbutils.widgets.get("githash"))`,
+    ].join("\n\n# COMMAND ----------\n\n"),
+  );
+}
+
+const FILES: Readonly<Record<string, TestFile>> = {
+  "README.md": "Not released.\n",
+  "notebooks/pipeline/score.py": score("v1"),
+  "notebooks/pipeline/features.py": notebook("print('features')"),
+  "notebooks/lib/shared.py": "ANSWER = 42\n",
+  "notebooks/tests/test_one.py": notebook("assert 1 + 1 == 2"),
+  "notebooks/tests/test_two.py": passing("two is fine"),
+};
+
+/** The repository with its first commit. */
+export function exampleRepository(changes: Readonly<Record<string, TestFile>> = {}): TestRepository {
+  return makeRepository({ ...FILES, ...changes }, { message: "first" });
+}

@@ -1,0 +1,92 @@
+/** An up whose process is killed while the tests run: the next one goes on with the same test run. */
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { notebook } from "../source/support";
+import { failed, ok } from "../support/pulumi";
+import { poll, Scenario } from "./scenario";
+
+/** A test that waits for a file, so that the gate takes as long as this test needs; a minute at most. */
+const WAITING = notebook(`
+import os, time
+dbutils.widgets.text("go", "")
+end = time.time() + 60
+while not os.path.exists(dbutils.widgets.get("go")):
+    assert time.time() < end, "nobody said go"
+    time.sleep(0.05)
+`);
+
+describe("an up that is killed", function () {
+  this.timeout(180_000);
+  let scenario: Scenario;
+  let githash: string;
+  let go: string;
+  let runId: number;
+
+  before(async () => {
+    scenario = await Scenario.start("killed", { files: { "notebooks/tests/test_two.py": WAITING } });
+    githash = scenario.repository.git("rev-parse", "HEAD");
+    go = join(scenario.stack.folder, "go");
+    scenario.configure({ gate: { tests: ["tests/**"], parameters: { go } } });
+  });
+  after(() => {
+    scenario?.dispose();
+  });
+
+  it("leaves a test run under way, and a lock that says what to do", async () => {
+    const up = scenario.stack.up();
+    const run = await poll("the gate's run is there", async () => (await scenario.gateRuns(githash))[0]);
+    runId = run.run_id;
+    killEngine(scenario.stack.program);
+    failed(await up);
+    const locked = failed(await scenario.stack.up());
+    assert.match(locked, /pulumi cancel/);
+    assert.equal((await scenario.gateRuns(githash)).length, 1);
+    await assert.rejects(scenario.row(), /TABLE_OR_VIEW_NOT_FOUND/, "no registry before the gate was passed");
+  });
+
+  it("after pulumi cancel, the next up finds the same run and ends right", async () => {
+    ok(await scenario.stack.run(["cancel", "--yes"]));
+    const second = scenario.stack.up();
+    writeFileSync(go, "");
+    ok(await second);
+    const runs = await scenario.gateRuns(githash);
+    assert.deepEqual(
+      runs.map(({ run_id }) => run_id),
+      [runId],
+      "no second test run",
+    );
+    const outputs = await scenario.stack.outputs();
+    assert.equal(outputs.tests.tests_test_two.result, "passed");
+    assert.equal((await scenario.row()).githash, githash);
+    assert.equal((await scenario.deployment(outputs.deploymentId)).tags.status, "live");
+  });
+
+  it("and leaves nothing to do", async () => {
+    ok(await scenario.stack.up("--expect-no-changes"));
+  });
+});
+
+/** Kills the engine that works in this folder and everything that it started, as the machine's end would; its plugins have groups of their own. */
+function killEngine(folder: string): void {
+  const table = execFileSync("ps", ["-A", "-ww", "-o", "pid=,ppid=,args="], { encoding: "utf8" })
+    .split("\n")
+    .map((line) => /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(line))
+    .flatMap((match) =>
+      match ? [{ pid: Number(match[1]), parent: Number(match[2]), command: match[3] as string }] : [],
+    );
+  const engine = table.find(({ command }) => command.startsWith(`pulumi --cwd ${folder} up`));
+  assert.ok(engine, "the engine runs");
+  const tree = [engine.pid];
+  for (const parent of tree) {
+    tree.push(...table.filter((row) => row.parent === parent).map(({ pid }) => pid));
+  }
+  for (const member of tree) {
+    try {
+      process.kill(member, "SIGKILL");
+    } catch {
+      // It has ended by itself.
+    }
+  }
+}
