@@ -138,9 +138,12 @@ export class Warehouse {
 
 /** `main.deployments.registry` as `` `main`.`deployments`.`registry` ``, safe to stand in a statement. */
 export function quoteName(name: string): string {
-  return splitName(name)
-    .map((part) => "`" + part.replaceAll("`", "``") + "`")
-    .join(".");
+  return quoteParts(splitName(name));
+}
+
+/** The parts of a name, each in backticks, joined by dots. */
+export function quoteParts(parts: readonly string[]): string {
+  return parts.map((part) => "`" + part.replaceAll("`", "``") + "`").join(".");
 }
 
 /**

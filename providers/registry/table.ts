@@ -1,6 +1,7 @@
 /** The registry's tables: `<table>`, one row an app and environment, and `<table>_moves`, every move there ever was. */
 import {
   quoteName,
+  quoteParts,
   splitName,
   text,
   bigint,
@@ -33,9 +34,7 @@ export interface RegistryEntry {
 
 export function movesTable(table: string): string {
   const parts = splitName(table);
-  return [...parts.slice(0, -1), `${parts.at(-1)}_moves`]
-    .map((part) => "`" + part.replaceAll("`", "``") + "`")
-    .join(".");
+  return quoteParts([...parts.slice(0, -1), `${parts.at(-1)}_moves`]);
 }
 
 /** Serializable, because under Delta's default two first inserts at once may both succeed. */
@@ -44,10 +43,7 @@ const PROPERTIES =
 
 /** Creates schema and tables where they are absent; what exists is never altered. */
 export async function createTables(warehouse: Warehouse, table: string): Promise<void> {
-  const schema = splitName(table)
-    .slice(0, -1)
-    .map((part) => "`" + part.replaceAll("`", "``") + "`")
-    .join(".");
+  const schema = quoteParts(splitName(table).slice(0, -1));
   // Two first deployments at once both get here.
   const create = (statement: string) =>
     despiteConflicts(() => warehouse.query(statement, { repeatable: true }));
