@@ -13,12 +13,15 @@ import { acceptToken, adminToken, authenticate, requireAdmin } from "./auth";
 import type { Announcement, App, Env, Log, Settings, Workspace } from "./context";
 import { ApiError } from "./errors";
 import { Faults } from "./faults";
+import { prepareVolumes } from "./files/volumes";
 import { ensureUser } from "./identities";
 import { limits } from "./limits";
 import { lockDataDir } from "./lock";
 import { behaviourOf, DEFAULT_PORT, type WorkspaceOptions } from "./options";
 import { RequestLog } from "./requests";
 import { adminRoutes } from "./routes/admin";
+import { dbfsRoutes } from "./routes/dbfs";
+import { filesRoutes } from "./routes/files";
 import { groupsRoutes } from "./routes/groups";
 import { jobsRoutes } from "./routes/jobs";
 import { mlflowEngine, mlflowRoutes } from "./routes/mlflow";
@@ -28,6 +31,7 @@ import { runsRoutes } from "./routes/runs";
 import { scimRoutes } from "./routes/scim";
 import { secretsRoutes } from "./routes/secrets";
 import { sqlEngine, statementsRoutes } from "./routes/statements";
+import { volumesRoutes } from "./routes/volumes";
 import { warehousesRoutes } from "./routes/warehouses";
 import { wellKnownRoutes } from "./routes/wellKnown";
 import { Store } from "./store";
@@ -45,6 +49,9 @@ const ROUTES: ((app: App, workspace: Workspace) => void)[] = [
   mlflowRoutes,
   warehousesRoutes,
   statementsRoutes,
+  volumesRoutes,
+  filesRoutes,
+  dbfsRoutes,
 ];
 
 /**
@@ -98,6 +105,7 @@ export async function startWorkspace(options: WorkspaceOptions = {}): Promise<Ru
       announcement: {},
       onStop: (name, work) => stops.push({ name, work }),
     };
+    prepareVolumes(workspace, ADMIN_USER);
     // Longer than clients keep an idle connection: none of them may meet one that is being closed.
     server.keepAliveTimeout = 120_000;
     const answer = getRequestListener(buildApp(workspace, options).fetch);

@@ -9,6 +9,7 @@ import { pulumiPlugins } from "./plugins.mjs";
 import { checkPrerequisites } from "./prerequisites.mjs";
 import { pulumiState } from "./state.mjs";
 import { pythonEnvironment } from "./python.mjs";
+import { scalaNotebooks } from "./scala.mjs";
 import { runSteps } from "./steps.mjs";
 
 /**
@@ -30,6 +31,7 @@ export async function setUp() {
       runSteps([
         npmPackages(paths),
         pythonEnvironment(paths, () => python),
+        scalaNotebooks(paths),
         pulumiEngine(paths),
         pulumiPlugins(paths),
         pulumiState(paths),

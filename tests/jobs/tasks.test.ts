@@ -220,6 +220,23 @@ finally:
     await rig.call("POST", "/api/2.2/jobs/runs/cancel", { run_id: runId });
   });
 
+  it("end alone when their own run is cancelled; the run's other tasks go on, no retry follows", async () => {
+    await rig.notebook("/Shared/hangs", "import time\ntime.sleep(600)");
+    await rig.notebook("/Shared/short", "x = 1");
+    const tasks = [
+      task("hangs", "/Shared/hangs", { max_retries: 2 }),
+      task("waits", "/Shared/hangs", after$("hangs")),
+      task("next", "/Shared/short", { ...after$("hangs"), run_if: "ALL_DONE" }),
+    ];
+    const { run_id: runId } = await rig.call("POST", "/api/2.2/jobs/runs/submit", { run_name: "one", tasks });
+    const running = await rig.wait(runId, (run) => byKey(run).hangs.state.life_cycle_state === "RUNNING");
+    await rig.call("POST", "/api/2.2/jobs/runs/cancel", { run_id: byKey(running).hangs.run_id });
+    const { hangs, waits, next } = byKey(await rig.wait(runId));
+    assert.deepEqual([hangs.state.result_state, hangs.attempt_number], ["CANCELED", 0]);
+    assert.equal(waits.state.result_state, "UPSTREAM_CANCELED");
+    assert.equal(next.state.result_state, "SUCCESS");
+  });
+
   it("end with what a notebook left behind when it ended well", async () => {
     await rig.notebook(
       "/Shared/leaves",

@@ -4,6 +4,7 @@ import path from "node:path";
 import { StringDecoder } from "node:string_decoder";
 import type { Duplex, Readable } from "node:stream";
 import type { ErrorCode } from "../errors";
+import type { NoScala, ScalaCommand } from "./scala";
 
 const DRIVER = path.resolve(__dirname, "..", "python", "driver");
 
@@ -26,6 +27,11 @@ export interface DriverSpec {
   dbfs_directory: string;
   volumes_directory: string;
   python_path: string[];
+  /** Folders of the task's installed wheels, before the shared packages. */
+  library_path: string[];
+  /** Local paths of the task's jars, for Scala cells. */
+  jars: string[];
+  scala: ScalaCommand | NoScala;
   output_limit: number;
 }
 
@@ -70,30 +76,35 @@ const GUARDIAN_LIMIT_MS = 7_000;
 /** Milliseconds that pipes may stay open after the process has ended. */
 const CLOSE_LIMIT_MS = 2_000;
 
+/** Starts a driver in `folder`; it waits for its specification. `name` is for those who look at the list of processes. */
+export function startDriver(python: string, name: string, folder: string): ChildProcess {
+  const child = spawn(python, ["-X", "utf8", DRIVER, name], {
+    cwd: folder,
+    env: {
+      ...inheritedEnvironment(),
+      PATH: `${path.dirname(python)}${path.delimiter}${process.env.PATH ?? ""}`,
+    },
+    stdio: ["pipe", "pipe", "pipe", "pipe", "pipe"],
+    detached: true,
+  });
+  for (const stream of child.stdio) stream?.on("error", () => undefined);
+  return child;
+}
+
 export class DriverProcess {
   /** Resolves when the process and everything that it started are gone. */
   readonly done: Promise<DriverEnd>;
-  private readonly child: ChildProcess;
   private notebookPid: number | undefined;
   private end: EndEvent | undefined;
   private queue: Promise<void> = Promise.resolve();
   private stopping: NodeJS.Timeout | undefined;
 
+  /** Gives a started driver its run. */
   constructor(
-    python: string,
+    private readonly child: ChildProcess,
     spec: DriverSpec,
     private readonly handlers: DriverHandlers,
   ) {
-    this.child = spawn(python, ["-X", "utf8", DRIVER, spec.run_id], {
-      cwd: spec.run_directory,
-      env: {
-        ...inheritedEnvironment(),
-        PATH: `${path.dirname(python)}${path.delimiter}${process.env.PATH ?? ""}`,
-      },
-      stdio: ["pipe", "pipe", "pipe", "pipe", "pipe"],
-      detached: true,
-    });
-    for (const stream of this.child.stdio) stream?.on("error", () => undefined);
     this.hear(this.child.stdio[3] as Readable);
     this.hearDirect("stdout", this.child.stdout!);
     this.hearDirect("stderr", this.child.stderr!);

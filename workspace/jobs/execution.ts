@@ -3,7 +3,15 @@ import { setMaxListeners } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Workspace } from "../context";
 import type { CallContext } from "./calls";
-import { runNotebook, stoppedResult, timedOut, type NotebookResult, type StopReason } from "./notebookRun";
+import { installLibraries, type Libraries } from "./libraries";
+import {
+  couldNotRun,
+  runNotebook,
+  stoppedResult,
+  timedOut,
+  type NotebookResult,
+  type StopReason,
+} from "./notebookRun";
 import { endAll } from "./newRun";
 import type { Records } from "./records";
 import { Redactor } from "./redactor";
@@ -19,11 +27,20 @@ export interface ExecutionHost {
   readonly slots: Slots;
   readonly spark: CallContext["spark"];
   /** Runs a notebook for `dbutils.notebook.run` of the run `parent`. */
-  readonly runChild: (
-    parent: RunExecution,
-    slot: Slot,
-    asked: { path: string; timeoutSeconds: number; parameters: Record<string, string> },
-  ) => Promise<RunExecution>;
+  readonly runChild: (parent: RunExecution, slot: Slot, asked: ChildRequest) => Promise<RunExecution>;
+}
+
+/** What `dbutils.notebook.run` asks for, and the libraries of the task that asks: its children have them too. */
+export interface ChildRequest {
+  readonly path: string;
+  readonly timeoutSeconds: number;
+  readonly parameters: Record<string, string>;
+  readonly libraries: TaskLibraries;
+}
+
+/** A task's libraries as they were given, and as they were installed. */
+export interface TaskLibraries extends Libraries {
+  readonly given: TaskSettings["libraries"];
 }
 
 /** Of a run that another one started: it borrows the caller's place, and hides the caller's secrets. */
@@ -33,6 +50,7 @@ export interface ParentLink {
   readonly depth: number;
   /** Parameters before secrets were hidden in the record. */
   readonly parameters: Record<string, string>;
+  readonly libraries: TaskLibraries;
 }
 
 export class RunExecution {
@@ -43,6 +61,8 @@ export class RunExecution {
   private readonly abort = new AbortController();
   private readonly results = new Map<string, Promise<ResultState>>();
   private readonly taskValues = new Map<string, unknown>();
+  /** Of attempts that are cancelled alone, by their id. */
+  private readonly stops = new Map<number, AbortController>();
 
   constructor(
     private readonly host: ExecutionHost,
@@ -59,6 +79,17 @@ export class RunExecution {
   stop(reason: StopReason): void {
     if (this.abort.signal.aborted) return;
     this.abort.abort(reason);
+  }
+
+  /** Stops one attempt of a task, also one that has not begun; the run's other tasks go on as `run_if` says. */
+  stopAttempt(attemptId: number, reason: StopReason): void {
+    this.stopOf(attemptId).abort(reason);
+  }
+
+  private stopOf(attemptId: number): AbortController {
+    let stop = this.stops.get(attemptId);
+    if (!stop) this.stops.set(attemptId, (stop = new AbortController()));
+    return stop;
   }
 
   private async execute(): Promise<void> {
@@ -158,12 +189,13 @@ export class RunExecution {
           message: "Waiting for another notebook to end: the local workspace runs only so many at once.",
         }
       : { state: "PENDING", message: "Waiting for the notebook's process" };
-    const slot = await this.host.slots.acquire(this.abort.signal, this.parent?.slot);
-    if (!slot) return this.endStopped(attempt);
+    const signal = AbortSignal.any([this.abort.signal, this.stopOf(attempt.runId).signal]);
+    const slot = await this.host.slots.acquire(signal, this.parent?.slot);
+    if (!slot) return this.end(attempt, stoppedResult(signal.reason as StopReason).progress);
     attempt.progress = { state: "PENDING", message: "Waiting for the notebook's process" };
     const children = new Set<RunExecution>();
     try {
-      const { progress, output } = await this.runInSlot(task, attempt, slot, children);
+      const { progress, output } = await this.runInSlot(task, attempt, { slot, signal, children });
       // Output first: whoever sees the end must find it.
       this.host.records.putOutput(attempt.runId, output);
       return this.end(attempt, progress);
@@ -173,15 +205,17 @@ export class RunExecution {
     }
   }
 
-  private runInSlot(
+  private async runInSlot(
     task: TaskSettings,
     attempt: Attempt,
-    slot: Slot,
-    children: Set<RunExecution>,
+    { slot, signal, children }: { slot: Slot; signal: AbortSignal; children: Set<RunExecution> },
   ): Promise<NotebookResult> {
     const { run, host } = this;
     const parameters = this.parametersOf(task, attempt);
     attempt.parameters = this.redactor.redactAll(parameters);
+    const libraries = this.parent?.libraries ?? (await this.librariesOf(task));
+    if (signal.aborted) return stoppedResult(signal.reason as StopReason);
+    if ("progress" in libraries) return libraries;
     return runNotebook({
       workspace: host.workspace,
       run,
@@ -189,9 +223,11 @@ export class RunExecution {
       taskKey: task.task_key,
       notebookPath: task.notebook_task.notebook_path,
       parameters,
+      libraries: libraries.given,
+      installed: libraries,
       timeoutSeconds: task.timeout_seconds ?? 0,
       redactor: this.redactor,
-      signal: this.abort.signal,
+      signal,
       started: () => {
         attempt.startedAt = Date.now();
         attempt.progress = { state: "RUNNING", message: "In run" };
@@ -201,7 +237,12 @@ export class RunExecution {
         taskValues: this.taskValues,
         spark: host.spark,
         runChild: async (path, timeoutSeconds, asked) => {
-          const child = await host.runChild(this, slot, { path, timeoutSeconds, parameters: asked });
+          const child = await host.runChild(this, slot, {
+            path,
+            timeoutSeconds,
+            parameters: asked,
+            libraries,
+          });
           children.add(child);
           await child.finished;
           children.delete(child);
@@ -209,6 +250,15 @@ export class RunExecution {
         },
       },
     });
+  }
+
+  /** What the notebook gets, or how the task ends where a library cannot be had. */
+  private async librariesOf(task: TaskSettings): Promise<TaskLibraries | NotebookResult> {
+    try {
+      return { given: task.libraries, ...(await installLibraries(this.host.workspace, this.run, task)) };
+    } catch (error) {
+      return couldNotRun("LIBRARY_INSTALLATION_ERROR", (error as Error).message);
+    }
   }
 
   private parametersOf(task: TaskSettings, attempt: Attempt): Record<string, string> {

@@ -7,10 +7,13 @@ import type { Identity, Workspace } from "../context";
 import { findPrincipal } from "../identities";
 import { mayAccess, normalisePath, readNotebook } from "../objects";
 import { answerCall, type CallContext } from "./calls";
-import { DriverProcess, type DriverEnd, type DriverSpec } from "./driver";
+import { DriverProcess, startDriver, type DriverEnd, type DriverSpec } from "./driver";
+import { jarsOf } from "./jars";
+import { LibraryError, type Libraries } from "./libraries";
 import { OutputRecorder } from "./output";
 import type { Redactor } from "./redactor";
-import type { AttemptOutput, Progress, RunRecord, TerminationCode } from "./types";
+import { findScala, scalaOf } from "./scala";
+import type { AttemptOutput, Progress, RunRecord, TaskSettings, TerminationCode } from "./types";
 import { WorkFolder } from "./workFolder";
 
 /** Characters of cell output that a run may keep. */
@@ -34,6 +37,8 @@ export interface NotebookRequest {
   readonly taskKey: string;
   readonly notebookPath: string;
   readonly parameters: Record<string, string>;
+  readonly libraries: TaskSettings["libraries"];
+  readonly installed: Libraries;
   /** Seconds; 0 is no limit. */
   readonly timeoutSeconds: number;
   readonly redactor: Redactor;
@@ -54,6 +59,9 @@ export async function runNotebook(request: NotebookRequest): Promise<NotebookRes
   const identity = findPrincipal(workspace.store, run.runAs);
   const notebook = identity && readable(workspace, identity, notebookPath);
   if (!identity || !notebook) return notFound(notebookPath, run.runAs);
+  const isScala = notebook.language === "SCALA";
+  const scala = findScala("");
+  if (isScala && "missing" in scala) return couldNotRun("FEATURE_DISABLED", scala.missing);
 
   const folder = new WorkFolder(workspace, identity, request.attemptId);
   const recorder = new OutputRecorder(folder.folder, redactor, OUTPUT_LIMIT);
@@ -62,14 +70,22 @@ export async function runNotebook(request: NotebookRequest): Promise<NotebookRes
   acceptToken(workspace.store, token, identity.userName);
   try {
     const place = folder.prepare(notebookPath);
-    if (place.note) recorder.append("stderr", `${place.note}\n`);
-    const spec = specificationOf(request, folder, { ...place, token, identity, notebook });
-    const driver = new DriverProcess(workspace.settings.python, spec, {
+    const notes = [...(place.note ? [place.note] : []), ...request.installed.notes];
+    for (const note of notes) recorder.append("stderr", `${note}\n`);
+    const jars = await jarsOf(workspace, identity, request.libraries, path.join(folder.work, "jars"));
+    const spec = specificationOf(request, folder, { ...place, jars, token, identity, notebook });
+    const process = isScala
+      ? scalaOf(workspace).take()
+      : startDriver(workspace.settings.python, spec.run_id, spec.run_directory);
+    const driver = new DriverProcess(process, spec, {
       event: (event) => {
         if (event.type === "started") request.started();
         else if (event.type === "cell") recorder.startCell(event);
-        else if (event.type === "cell_end") recorder.endCell(event.state, event.seconds);
-        else if (event.type === "output") recorder.append(event.stream, event.text, event.html);
+        else if (event.type === "cell_end") {
+          recorder.endCell(event.state, event.seconds);
+          // One for the next notebook, as soon as this one's has warmed up: two at once would hold each other up.
+          if (isScala) scalaOf(workspace).prepare();
+        } else if (event.type === "output") recorder.append(event.stream, event.text, event.html);
       },
       direct: (stream, text) => recorder.appendDirect(stream, text),
       call: (method, args) =>
@@ -83,6 +99,9 @@ export async function runNotebook(request: NotebookRequest): Promise<NotebookRes
     const result = stopped ? stoppedResult(stopped) : resultOf(end, redactor);
     recorder.finish(result.output.errorTrace ?? result.output.error);
     return result;
+  } catch (error) {
+    if (error instanceof LibraryError) return couldNotRun("LIBRARY_INSTALLATION_ERROR", error.message);
+    throw error;
   } finally {
     revokeToken(workspace.store, token);
     folder.remove();
@@ -137,6 +156,7 @@ function specificationOf(
   given: {
     directory: string;
     pythonPath: string[];
+    jars: string[];
     token: string;
     identity: Identity;
     notebook: { language: string; source: string };
@@ -147,6 +167,7 @@ function specificationOf(
   const volumes = path.join(settings.dataDir, "volumes");
   for (const each of [dbfs, volumes]) mkdirSync(each, { recursive: true, mode: 0o700 });
   const { token } = given;
+  const { folders } = request.installed;
   return {
     run_id: String(request.attemptId),
     parent_run_id: String(request.run.runId),
@@ -165,6 +186,8 @@ function specificationOf(
       MLFLOW_TRACKING_TOKEN: token,
       // Plots are drawn into files and into `display`: there is no screen.
       MPLBACKEND: "Agg",
+      // For programs that the notebook starts; its own path is set by the driver.
+      ...(folders.length > 0 && { PYTHONPATH: folders.join(path.delimiter) }),
     },
     run_directory: folder.work,
     working_directory: given.directory,
@@ -172,6 +195,9 @@ function specificationOf(
     dbfs_directory: dbfs,
     volumes_directory: volumes,
     python_path: given.pythonPath,
+    library_path: [...folders],
+    jars: given.jars,
+    scala: findScala(path.join(folder.work, "scala")),
     output_limit: OUTPUT_LIMIT,
   };
 }
@@ -197,7 +223,7 @@ function resultOf({ end, exit }: DriverEnd, redactor: Redactor): NotebookResult 
       output: { error, errorTrace: redactor.redact(trace) },
     };
   }
-  const error = `The notebook's Python process ended unexpectedly: ${exit}. It may have run out of memory or crashed in native code.`;
+  const error = `The notebook's process ended unexpectedly: ${exit}. It may have run out of memory or crashed in native code.`;
   return { progress: failed("Workload failed, see run output for details"), output: { error } };
 }
 
@@ -226,8 +252,13 @@ function notFound(notebookPath: string, user: string): NotebookResult {
   const message =
     `Unable to access the notebook "${notebookPath}". Either it does not exist, or the identity used to run this job, ` +
     `${user}, lacks the required permissions.`;
+  return couldNotRun("RESOURCE_NOT_FOUND", message);
+}
+
+/** Nothing of the notebook has run. */
+export function couldNotRun(code: TerminationCode, message: string): NotebookResult {
   return {
-    progress: { state: "INTERNAL_ERROR", result: "FAILED", code: "RESOURCE_NOT_FOUND", message },
+    progress: { state: "INTERNAL_ERROR", result: "FAILED", code, message },
     output: { error: message },
   };
 }

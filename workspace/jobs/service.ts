@@ -7,7 +7,7 @@ import type { Json } from "../body";
 import type { Identity, Workspace } from "../context";
 import { ApiError } from "../errors";
 import { hasPermission, type AclEntry } from "../permissions";
-import { RunExecution, type ExecutionHost } from "./execution";
+import { RunExecution, type ChildRequest, type ExecutionHost } from "./execution";
 import { tokenOfRun, type StopReason } from "./notebookRun";
 import { JobCatalog } from "./catalog";
 import { Records } from "./records";
@@ -21,6 +21,7 @@ import {
   type JobLevel,
 } from "./requests";
 import { endAll, newRun, type NewRun } from "./newRun";
+import { prepareFor } from "./scala";
 import { Slots, type Slot } from "./slots";
 import { invalid, submitSettings } from "./settings";
 import { ended, type Attempt, type RunRecord, type TaskSettings } from "./types";
@@ -163,6 +164,7 @@ export class JobsService {
   private start(run: RunRecord, parent?: ConstructorParameters<typeof RunExecution>[2]): RunExecution {
     const execution = new RunExecution(this.host, run, parent);
     this.active.set(run.runId, execution);
+    prepareFor(this.workspace, run.tasks);
     void execution.finished.then(() => {
       this.active.delete(run.runId);
       this.admitHeld();
@@ -170,11 +172,7 @@ export class JobsService {
     return execution;
   }
 
-  private async runChild(
-    parent: RunExecution,
-    slot: Slot,
-    asked: { path: string; timeoutSeconds: number; parameters: Record<string, string> },
-  ): Promise<RunExecution> {
+  private async runChild(parent: RunExecution, slot: Slot, asked: ChildRequest): Promise<RunExecution> {
     if (parent.depth >= MAX_DEPTH)
       throw new ApiError(
         "INVALID_STATE",
@@ -206,6 +204,7 @@ export class JobsService {
       redactor: parent.redactor,
       depth: parent.depth + 1,
       parameters: asked.parameters,
+      libraries: asked.libraries,
     });
   }
 
@@ -262,6 +261,11 @@ export class JobsService {
     this.records.putRun(run);
   }
 
+  /** Asks one task's attempt to end; the run's other tasks go on. */
+  cancelAttempt(runId: number, attemptId: number): void {
+    this.active.get(runId)?.stopAttempt(attemptId, USER_CANCELED);
+  }
+
   activeRuns(): RunRecord[] {
     return [...[...this.active.values()].map((execution) => execution.run), ...this.held];
   }
@@ -312,7 +316,7 @@ export function jobsOf(workspace: Workspace): JobsService {
 /** Notebooks that run at once, those that wait for one that they started left out; `NOTEBOOK_RELEASES_MAX_NOTEBOOKS` sets it. */
 function maxNotebooks(): number {
   const given = Number(process.env.NOTEBOOK_RELEASES_MAX_NOTEBOOKS);
-  return Number.isInteger(given) && given > 0 ? given : Math.max(2, availableParallelism() * 2);
+  return Number.isInteger(given) && given > 0 ? given : Math.max(8, availableParallelism() * 2);
 }
 
 async function sparkOf(workspace: Workspace): Promise<{ remote: string; warehouse: string }> {

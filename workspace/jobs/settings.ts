@@ -1,6 +1,7 @@
 /** Checks what a client sends for a job or a submitted run, and fills in Databricks' defaults. */
 import type { Json } from "../body";
 import { ApiError } from "../errors";
+import { checkCompute } from "./compute";
 import { RUN_IF, type JobSettings, type TaskSettings } from "./types";
 
 /** Tasks of one job or run; Databricks allows 1,000 in a job and promises 100 in a submit. */
@@ -19,18 +20,23 @@ export function jobSettings(given: Json): JobSettings {
   checkSchedule(settings.schedule);
   checkTags(settings.tags);
   const tasks = readTasks(given.tasks, "job");
+  checkCompute(settings, tasks ?? []);
   return { ...settings, ...(tasks && { tasks }), format: "MULTI_TASK" };
 }
 
 /** A submitted run's settings; `notebook_task` at the top is the older form for a single task. */
 export function submitSettings(given: Json): { settings: JobSettings; tasks: TaskSettings[] } {
   const { tasks: several, notebook_task: single, ...rest } = given;
+  const { new_cluster, existing_cluster_id, libraries } = given;
+  const compute = { new_cluster, existing_cluster_id, libraries };
   const listed =
-    several ?? (single === undefined ? undefined : [{ task_key: "main", notebook_task: single }]);
+    several ?? (single === undefined ? undefined : [{ task_key: "main", notebook_task: single, ...compute }]);
   const tasks = readTasks(listed, "run");
   if (!tasks || tasks.length === 0)
     throw invalid("Missing required field: tasks. A run needs at least one task.");
-  return { settings: checkShared(rest), tasks };
+  const settings = checkShared(rest);
+  checkCompute(settings, tasks);
+  return { settings, tasks };
 }
 
 /** A job's settings after `jobs/update`: top-level fields are replaced, lists with keys are merged by key. */

@@ -68,7 +68,7 @@ export function mlflowArtifactRoutes(app: App, workspace: Workspace): void {
   // A 404 would mean an empty folder to mlflow; any other refusal sends it to the routes above.
   app.all("/api/2.0/fs/*", async (c, next) => {
     const asked =
-      decodeURI(c.req.path) + (c.req.path.includes("/fs/create-") ? await c.req.raw.clone().text() : "");
+      decoded(c.req.path) + (c.req.path.includes("/fs/create-") ? await c.req.raw.clone().text() : "");
     if (!asked.includes("/WorkspaceInternal/Mlflow/")) return next();
     throw new ApiError(
       "PERMISSION_DENIED",
@@ -119,6 +119,14 @@ function sign(access: string, expires: string, path: string): string {
 
 function equal(a: Buffer, b: Buffer): boolean {
   return a.length === b.length && timingSafeEqual(a, b);
+}
+
+function decoded(path: string): string {
+  try {
+    return decodeURI(path);
+  } catch {
+    return path; // The files' own route says what is wrong with it.
+  }
 }
 
 function pathsOf(value: unknown): string[] {

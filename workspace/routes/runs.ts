@@ -72,12 +72,14 @@ export function runsRoutes(app: App, workspace: Workspace): void {
     });
 
     app.post(`${root}/cancel`, async (c) => {
-      const { run } = jobs.find(
+      // Documented: the id of a task run cancels that alone.
+      const { run, attempt } = jobs.find(
         c.get("identity"),
         readId((await readJson(c)).run_id, "run_id"),
         "CAN_MANAGE_RUN",
       );
-      jobs.cancel(run.runId);
+      if (attempt) jobs.cancelAttempt(run.runId, attempt.runId);
+      else jobs.cancel(run.runId);
       return c.json({});
     });
 

@@ -23,6 +23,10 @@ class Display:
         """`displayHTML`."""
         self._emit("", str(html))
 
+    def show(self, text, html):
+        """What another language has rendered; html is None where the text says it all."""
+        self._emit(text, html)
+
     def result(self, number, value):
         """The value of a cell's last expression."""
         text, html = render(value)

@@ -2,6 +2,8 @@
 
 import os
 
+from .scala import ScalaError
+
 _OURS = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
 
@@ -9,6 +11,8 @@ def describe(error):
     """`{"name", "message", "trace"}`; the trace begins at the notebook's own code."""
     import traceback
 
+    if isinstance(error, ScalaError):
+        return {"name": error.name, "message": str(error), "trace": error.trace}
     trace = error.__traceback__
     while trace and trace.tb_frame.f_code.co_filename.startswith(_OURS):
         trace = trace.tb_next

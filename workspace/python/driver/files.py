@@ -33,10 +33,12 @@ class FileUtils:
         return [_info(os.path.join(local, name), f"{base}/{name}") for name in sorted(os.listdir(local))]
 
     def mkdirs(self, path):
+        self._writable(path, also_volume=True)
         os.makedirs(self._paths.dbutils(path), exist_ok=True)
         return True
 
     def put(self, path, contents, overwrite=False):
+        self._writable(path)
         local = self._paths.dbutils(path)
         if os.path.exists(local) and not overwrite:
             raise FileExistsError(f"{path} exists already; pass overwrite=True to replace it.")
@@ -54,6 +56,7 @@ class FileUtils:
     def cp(self, source, destination, recurse=False):
         import shutil
 
+        self._writable(destination, also_volume=True)
         origin, target = self._existing(source), self._paths.dbutils(destination)
         if os.path.isdir(origin):
             if not recurse:
@@ -73,6 +76,7 @@ class FileUtils:
     def rm(self, path, recurse=False):
         import shutil
 
+        self._writable(path)
         local = self._paths.dbutils(path)
         if os.path.isdir(local):
             if not recurse and os.listdir(local):
@@ -83,6 +87,13 @@ class FileUtils:
         else:
             return False
         return True
+
+    def _writable(self, path, also_volume=False):
+        text = str(path)
+        if self._paths.is_above_files(text) and not (
+            also_volume and os.path.isdir(self._paths.dbutils(text))
+        ):
+            raise PermissionError(f"{text}: only what lies in a volume can be written or deleted.")
 
     def _existing(self, path):
         local = self._paths.dbutils(path)

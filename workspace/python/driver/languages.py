@@ -1,6 +1,6 @@
 """
 What runs a cell, by its language: `EXECUTORS` maps a language or cell magic to a function of session and cell. A further
-language, such as Scala, registers itself here.
+language registers itself here, as Scala does.
 """
 
 import ast
@@ -10,6 +10,7 @@ import re
 import sys
 
 from . import pip
+from .scala import run_scala
 from .source import split_sql, sql_parameters
 
 
@@ -141,16 +142,9 @@ def run_files(session, cell):
         session.display.result(session.next_execution(), result)
 
 
-def refuse_scala(session, cell):
-    raise UnsupportedMagic(
-        f"Cell {cell.number} of {session.path} is in Scala. Scala needs the Scala interpreter, which this version of "
-        "the local workspace does not bring; run the notebook on Databricks, or write the cell in Python or SQL."
-    )
-
-
 def refuse_r(session, cell):
     raise UnsupportedMagic(
-        f"Cell {cell.number} of {session.path} is in R. The local workspace runs Python and SQL; run it on Databricks."
+        f"Cell {cell.number} of {session.path} is in R. The local workspace runs Python, SQL and Scala; run it on Databricks."
     )
 
 
@@ -162,7 +156,7 @@ EXECUTORS = {
     "run": run_inline,
     "sh": run_shell,
     "fs": run_files,
-    "scala": refuse_scala,
+    "scala": run_scala,
     "r": refuse_r,
 }
 

@@ -7,6 +7,7 @@ import os
 import sys
 import time
 
+from . import scala
 from .channel import Channel
 from .guardian import fork_under_guard
 from .session import Session
@@ -22,6 +23,14 @@ def main():
     if not specification:
         return
     fork_under_guard(LIFELINE)
+    prepare = json.loads(specification).get("prepare")
+    if prepare:
+        # Started ahead: the slow part now, then the wait for a notebook, which may never come.
+        scala.start(prepare["scala"])
+        specification = sys.stdin.buffer.readline()
+        if not specification:
+            os._exit(0)
+        started = time.perf_counter()
     answers = os.fdopen(os.dup(0), "rb")
     _close_standard_input()
     os.set_inheritable(EVENTS, False)
@@ -52,6 +61,9 @@ def _arrange_paths(spec):
     for name in [name for name in sys.modules if name == "driver" or name.startswith("driver.")]:
         del sys.modules[name]
     sys.argv = [spec["notebook"]["path"]]
+    # Libraries of the task come before the shared packages, and after Python's own modules.
+    shared = next((i for i, entry in enumerate(sys.path) if entry.endswith("-packages")), len(sys.path))
+    sys.path[shared:shared] = spec["library_path"]
     sys.path[:0] = spec["python_path"]
     os.chdir(spec["working_directory"])
 

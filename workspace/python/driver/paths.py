@@ -4,11 +4,13 @@ copies made for this run (to read only), `file:/` in the run's own folder. Nothi
 """
 
 import builtins
+import errno
 import importlib.machinery
 import io
 import os
 import posixpath
 import sys
+import zipimport
 
 _PREFIXES = ("/Workspace/", "/Volumes/", "/dbfs/", "dbfs:/", "file:/")
 _OPEN_PREFIXES = ("/Workspace/", "/Volumes/", "/dbfs/")
@@ -43,7 +45,7 @@ class Paths:
             return self._file("/" + path[len("file:") :].lstrip("/"))
         inner = "/" + path[len("dbfs:") :].lstrip("/") if path.startswith("dbfs:") else path
         if inner.startswith("/Volumes/") or inner == "/Volumes":
-            return self._within(self._volumes, inner[len("/Volumes") :], path)
+            return self._volume(inner[len("/Volumes") :], path)
         if inner.startswith("/dbfs/") and not path.startswith("dbfs:"):
             inner = inner[len("/dbfs") :]
         return self._within(self._dbfs, inner, path)
@@ -52,6 +54,25 @@ class Paths:
         """As `local`, for `dbutils.fs`, where a path without a scheme is on DBFS."""
         text = str(path)
         return self.local(text if text.startswith(_PREFIXES) else f"dbfs:/{text.lstrip('/')}")
+
+    def _volume(self, inner, shown):
+        """A path in a volume; the folder of a volume that exists is always there."""
+        full = self._within(self._volumes, inner, shown)
+        names = os.path.relpath(full, os.path.realpath(self._volumes)).split(os.sep)
+        volume = os.path.join(self._volumes, *names[:3])
+        if len(names) >= 3 and not os.path.isdir(volume):
+            raise FileNotFoundError(
+                errno.ENOENT,
+                f"The volume {'.'.join(names[:3])} does not exist; make it before it is used",
+                shown,
+            )
+        return full
+
+    def is_above_files(self, path):
+        """Whether `path` is a volume, or above one: nothing that a notebook may write or delete."""
+        inner = path[len("dbfs:") :] if path.startswith("dbfs:") else path
+        names = [name for name in posixpath.normpath("/" + inner.lstrip("/")).split("/") if name]
+        return names[:1] == ["Volumes"] and len(names) <= 4
 
     def _file(self, path):
         real = os.path.realpath(path)
@@ -85,13 +106,21 @@ class Paths:
             _replace(name, self._writer(getattr(os, name)))
 
     def _path_hook(self, entry):
-        if not entry.startswith("/Workspace/"):
+        if not entry.startswith(_OPEN_PREFIXES):
             raise ImportError(entry)
+        try:
+            local = self.local(entry)
+        except OSError as error:
+            # A folder that does not exist is no reason to stop looking in the others.
+            raise ImportError(str(error)) from error
+        if os.path.isfile(local):
+            # A wheel or another zip archive of modules.
+            return zipimport.zipimporter(local)
         loaders = [
             (importlib.machinery.SourceFileLoader, importlib.machinery.SOURCE_SUFFIXES),
             (importlib.machinery.SourcelessFileLoader, importlib.machinery.BYTECODE_SUFFIXES),
         ]
-        return importlib.machinery.FileFinder(self._workspace(entry), *loaders)
+        return importlib.machinery.FileFinder(local, *loaders)
 
     def _mapped(self, path, writes):
         text = path if isinstance(path, str) else path.__fspath__() if isinstance(path, os.PathLike) else None
@@ -99,6 +128,8 @@ class Paths:
             return path
         if writes and text.startswith("/Workspace/"):
             raise PermissionError(f"{text}: notebooks of the local workspace can only read workspace files.")
+        if writes and self.is_above_files(text):
+            raise PermissionError(f"{text}: only what lies in a volume can be written.")
         return self.local(text)
 
     def _opener(self, original):
