@@ -6,9 +6,9 @@
 const { existsSync } = require("node:fs");
 const { join } = require("node:path");
 
-const sources = join(__dirname, "handlers.ts");
-const handlers = existsSync(sources)
-  ? require("tsx/cjs/api").require(sources, __filename)
-  : require("../dist/providers/handlers.js");
-
-module.exports = handlers.load;
+if (existsSync(join(__dirname, "handlers.ts"))) {
+  require("../compile.cjs");
+  module.exports = require("./handlers.ts").load;
+} else {
+  module.exports = require("../dist/providers/handlers.js").load;
+}

@@ -36,7 +36,7 @@ const CLI = [
   {
     module: "language-host",
     target: `${SDK}/nodejs/cmd/pulumi-language-nodejs`,
-    output: "bin/pulumi-language-nodejs",
+    output: "lib/pulumi-language-nodejs",
     stamp: async (version) => `${SDK}/go/common/version.Version=${await version(SDK)}`,
   },
 ];
@@ -52,9 +52,10 @@ const CLI = [
  */
 export function cliFromSource(paths, env, detail) {
   return buildCached(paths, env, "engine", CLI, detail, (folder) => {
-    const script = "pulumi-resource-pulumi-nodejs";
-    copyFileSync(join(paths.root, "toolchain", "language-host", script), join(folder, "bin", script));
-    chmodSync(join(folder, "bin", script), 0o755);
+    for (const script of ["pulumi-language-nodejs", "pulumi-resource-pulumi-nodejs"]) {
+      copyFileSync(join(paths.root, "toolchain", "language-host", script), join(folder, "bin", script));
+      chmodSync(join(folder, "bin", script), 0o755);
+    }
   });
 }
 
@@ -74,6 +75,27 @@ export function pluginsFromSource(paths, env, plugins, detail) {
     stamp: async () => `notebook-releases.local/toolchain/plugins/bridge.Version=${version}`,
   }));
   return buildCached(paths, env, "plugins", builds, detail);
+}
+
+/**
+ * The Databricks CLI, which the benchmark compares with; nothing else needs it.
+ * @param {Paths} paths
+ * @param {NodeJS.ProcessEnv} env
+ * @param {(text: string) => void} detail
+ * @returns {Promise<string>} the program
+ */
+export async function databricksCliFromSource(paths, env, detail) {
+  const module = "github.com/databricks/cli";
+  /** @type {Build} */
+  const build = {
+    module: "databricks-cli",
+    target: module,
+    output: "bin/databricks",
+    // It takes its own version as a semantic version, which has no `v`.
+    stamp: async (version) =>
+      `${module}/internal/build.buildVersion=${(await version(module)).replace(/^v/, "")}`,
+  };
+  return join(await buildCached(paths, env, "databricks-cli", [build], detail), build.output);
 }
 
 /**
