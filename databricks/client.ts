@@ -12,21 +12,23 @@ import {
   type IRetryBackoffContext,
   type RetryPolicy,
 } from "cockatiel";
-import { Agent, request, type Dispatcher } from "undici";
+import { Agent, request, type Dispatcher, type FormData } from "undici";
 import { resolveCredentials, type Credentials } from "./credentials";
 import { ApiError, ConnectionError, CredentialsError } from "./errors";
 import { TokenSource } from "./token";
 
-export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+export type Method = "HEAD" | "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
 
 export interface Call {
   readonly query?: Query;
   /** Sent as JSON. */
   readonly body?: unknown;
+  /** Sent as it is, in place of `body`: a file's bytes, or a form. */
+  readonly payload?: Buffer | FormData;
   /**
    * Whether a repeat does no harm, so that a lost connection or a 5xx may be retried.
-   * Default: true for GET, PUT and DELETE, false for POST and PATCH. 429 is retried in any case: nothing was done.
+   * Default: true for HEAD, GET, PUT and DELETE, false for POST and PATCH. 429 is retried in any case: nothing was done.
    */
   readonly repeatable?: boolean;
   /** The caller paces its requests (`pacing.ts`): a 429 and a passed time limit are its to repeat, not the client's. */
@@ -58,7 +60,8 @@ export class Client {
   private readonly dispatcher: Dispatcher;
   private readonly tokens: TokenSource;
   private readonly attempts: number;
-  private readonly busyLimitMs: number;
+  /** As in the options. */
+  readonly busyLimitMs: number;
 
   constructor(options: ClientOptions) {
     this.host = options.host;
@@ -82,17 +85,24 @@ export class Client {
 
   /** As `call`, with the answer's headers beside the decoded body. */
   async exchange<T>(method: Method, path: string, options: Call = {}) {
+    const { headers, status, body } = await this.answer(method, path, options);
+    return { headers, value: decode<T>(method, path, this.host, status, body) };
+  }
+
+  /** As `call`, for a file: the answer's bytes as they are. */
+  async bytes(method: Method, path: string, options: Call = {}): Promise<Buffer> {
+    return (await this.answer(method, path, options, "*/*")).body;
+  }
+
+  private async answer(method: Method, path: string, options: Call, accept = "application/json") {
     const repeatable = options.repeatable ?? (method !== "POST" && method !== "PATCH");
     const deadline = options.deadlineMs === undefined ? Infinity : Date.now() + options.deadlineMs;
     const busyUntil = options.paced ? 0 : Math.min(deadline, Date.now() + this.busyLimitMs);
     const policy = retryPolicy({ attempts: this.attempts, repeatable, deadline, busyUntil });
-    const { headers, status, body } = await policy.execute(() =>
-      this.attempt(method, path, options, deadline),
-    );
-    return { headers, value: decode<T>(method, path, this.host, status, body) };
+    return policy.execute(() => this.attempt(method, path, options, deadline, accept));
   }
 
-  private async attempt(method: Method, path: string, options: Call, deadline: number) {
+  private async attempt(method: Method, path: string, options: Call, deadline: number, accept: string) {
     const json = options.body === undefined ? undefined : JSON.stringify(options.body);
     const timeout = options.timeoutMs ?? 60_000;
     let response: Dispatcher.ResponseData;
@@ -104,11 +114,11 @@ export class Client {
         query: withoutUndefined(options.query),
         headers: {
           authorization,
-          accept: "application/json",
+          accept,
           "user-agent": "notebook-releases",
-          ...(json === undefined ? {} : { "content-type": "application/json" }),
+          ...contentType(options),
         },
-        body: json,
+        body: options.payload ?? json,
         signal: deadline === Infinity ? undefined : AbortSignal.timeout(Math.max(1, deadline - Date.now())),
         dispatcher: this.dispatcher,
         headersTimeout: timeout,
@@ -128,6 +138,14 @@ export class Client {
   async close(): Promise<void> {
     await this.dispatcher.close();
   }
+}
+
+/** A form says its own. */
+function contentType({ body, payload }: Call): Record<string, string> {
+  if (payload === undefined) {
+    return body === undefined ? {} : { "content-type": "application/json" };
+  }
+  return Buffer.isBuffer(payload) ? { "content-type": "application/octet-stream" } : {};
 }
 
 interface Patience {

@@ -15,7 +15,14 @@ export interface Metric {
 }
 export type RunStatus = "RUNNING" | "FINISHED" | "FAILED" | "KILLED";
 export interface MlflowRun {
-  readonly info: { run_id: string; experiment_id: string; status: RunStatus; lifecycle_stage: string };
+  readonly info: {
+    run_id: string;
+    experiment_id: string;
+    status: RunStatus;
+    lifecycle_stage: string;
+    /** Epoch ms. */
+    start_time?: number;
+  };
   readonly data: { params?: Param[]; metrics?: Metric[]; tags?: Param[] };
 }
 export interface ExperimentInfo {
@@ -95,8 +102,45 @@ export async function findRun(client: Client, runId: string): Promise<MlflowRun 
   }
 }
 
+/**
+ * Runs of an experiment, newest first. `filter` is in MLflow's filter language; `comparison` makes its terms.
+ * @param limit runs at most; at most 1,000 (one page of the API).
+ */
+export async function searchRuns(
+  client: Client,
+  experimentId: string,
+  filter: string,
+  limit: number,
+): Promise<MlflowRun[]> {
+  const { runs = [] } = await client.call<{ runs?: MlflowRun[] }>("POST", `${API}/runs/search`, {
+    body: {
+      experiment_ids: [experimentId],
+      filter,
+      max_results: limit,
+      order_by: ["attributes.start_time DESC"],
+    },
+    repeatable: true,
+  });
+  return runs;
+}
+
+/** A text as a value of MLflow's filter language, which has no escapes: a quote becomes the wildcard of one character. */
+export function comparison(field: string, value: string): string {
+  return value.includes("'") ? `${field} LIKE '${value.replaceAll("'", "_")}'` : `${field} = '${value}'`;
+}
+
 export function tagOf(run: MlflowRun, key: string): string | undefined {
   return run.data.tags?.find((tag) => tag.key === key)?.value;
+}
+
+/** Metrics by name, each with its latest value. */
+export function metricsOf(run: MlflowRun): Record<string, number> {
+  // JSON has no NaN and no infinity: MLflow sends them as text.
+  return Object.fromEntries((run.data.metrics ?? []).map(({ key, value }) => [key, Number(value)]));
+}
+
+export function paramsOf(run: MlflowRun): Record<string, string> {
+  return Object.fromEntries((run.data.params ?? []).map(({ key, value }) => [key, value]));
 }
 
 /** Logs parameters, metrics and tags in as few batches as the limits allow. Parameters that exist must be equal. */

@@ -24,9 +24,19 @@ export class Pacer {
   private readonly window: Window;
   private inFlight = 0;
 
-  constructor({ connections = 64, perSecond = Infinity }: Ceilings = {}) {
-    this.rate = new Rate(perSecond);
+  constructor({ connections = 64, perSecond = Infinity }: Ceilings = {}, sharing?: Pacer) {
+    this.rate = sharing?.rate ?? new Rate(perSecond);
     this.window = new Window(connections);
+  }
+
+  /** Another number in flight at the same rate: for requests that take so long that they would tell nothing of others. */
+  sibling(ceilings: Pick<Ceilings, "connections"> = {}): Pacer {
+    return new Pacer(ceilings, this);
+  }
+
+  /** The same for a pacer and its siblings: an answer to one of them may let another begin. */
+  get family(): object {
+    return this.rate;
   }
 
   /** Ms until a request may begin, 0 for now; undefined: not before one of those in flight was answered. */

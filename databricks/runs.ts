@@ -39,6 +39,7 @@ export interface TaskRun {
   readonly end_time?: number;
 }
 export interface Run {
+  /** A task run's id may be given in its place where a run is read or cancelled. */
   readonly run_id: number;
   readonly state: RunState;
   readonly run_page_url?: string;
@@ -65,8 +66,22 @@ export async function submitRun(client: Client, submit: Submit): Promise<number>
   return run_id;
 }
 
+/** A run with all of its tasks, each attempt of them: the API gives 100 a page. */
 export async function getRun(client: Client, runId: number): Promise<Run> {
-  return client.call<Run>("GET", "/api/2.2/jobs/runs/get", { query: { run_id: runId } });
+  let page: Run & { next_page_token?: string } = await getRunPage(client, runId);
+  const tasks = [...(page.tasks ?? [])];
+  const first = page;
+  while (page.next_page_token) {
+    page = await getRunPage(client, runId, page.next_page_token);
+    tasks.push(...(page.tasks ?? []));
+  }
+  return { ...first, tasks };
+}
+
+function getRunPage(client: Client, runId: number, page_token?: string) {
+  return client.call<Run & { next_page_token?: string }>("GET", "/api/2.2/jobs/runs/get", {
+    query: { run_id: runId, page_token },
+  });
 }
 
 /** A task run's result or error; the API cuts results over 5 MB and says so. */
@@ -74,6 +89,43 @@ export async function getRunOutput(client: Client, runId: number): Promise<RunOu
   return client.call<RunOutput>("GET", "/api/2.2/jobs/runs/get-output", { query: { run_id: runId } });
 }
 
+/** Asks a run, or one task run of it, to end; it does so soon after. One that has ended stays as it is. */
 export async function cancelRun(client: Client, runId: number): Promise<void> {
   await client.call("POST", "/api/2.2/jobs/runs/cancel", { body: { run_id: runId }, repeatable: true });
+}
+
+/** A run that has not ended, as the API shows it: with all fields, since any of them may name a path. */
+export interface ActiveRun extends Run {
+  readonly run_name?: string;
+  /** Epoch ms. */
+  readonly start_time?: number;
+  /** More tasks than a list shows; `getRun` has them. */
+  readonly has_more?: boolean;
+}
+
+/**
+ * All active runs that the caller may see: of jobs, and submitted ones. `WORKFLOW_RUN`: those that notebooks started
+ * (`dbutils.notebook.run`), which a list without a type need not have. 25 a page, the most that the API gives.
+ */
+export async function listActiveRuns(
+  client: Client,
+  { type, deadlineMs }: { readonly type?: "WORKFLOW_RUN"; readonly deadlineMs?: number } = {},
+): Promise<ActiveRun[]> {
+  const runs: ActiveRun[] = [];
+  let page_token: string | undefined;
+  do {
+    const page: { runs?: ActiveRun[]; next_page_token?: string } = await client.call(
+      "GET",
+      "/api/2.2/jobs/runs/list",
+      {
+        query: { active_only: true, expand_tasks: true, limit: 25, run_type: type, page_token },
+        deadlineMs,
+      },
+    );
+    runs.push(...(page.runs ?? []));
+    page_token = page.next_page_token || undefined;
+  } while (page_token);
+  return Promise.all(
+    runs.map(async (run) => (run.has_more ? { ...run, ...(await getRun(client, run.run_id)) } : run)),
+  );
 }

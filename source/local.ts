@@ -38,11 +38,12 @@ export async function readLocal(
   const run: GitRun = { cwd: directory, env: clone.options.env ?? process.env, signal: clone.options.signal };
   const full = asFullHash(spec.ref);
   if (full !== undefined) return { githash: full };
-  const [found, status] = await Promise.all([
+  const [resolved, status] = await Promise.all([
     resolveIn(clone, run, spec.ref),
     hasWorkTree ? readStatus(clone, run, spec) : undefined,
   ]);
-  if (status === undefined || !isCheckedOut(spec.ref, status)) return found;
+  if (status === undefined || !isCheckedOut(spec.ref, status)) return resolved;
+  const found = status.branch === detached ? resolved : { ...resolved, branch: status.branch };
   if (status.unmerged.length > 0) {
     throw new SourceError(
       `${directory} has files with an unresolved merge: finish the merge and commit`,
@@ -51,8 +52,12 @@ export async function readLocal(
   }
   if (status.changed.length === 0) return found;
   if (spec.allowUncommitted !== true) throw uncommitted(directory, spec, status.changed);
-  return { githash: await commitChanges(clone, run, found, status.changed), uncommitted: true };
+  const githash = await commitChanges(clone, run, found, status.changed);
+  return { githash, branch: found.branch, uncommitted: true };
 }
+
+/** What `git status` shows in place of a branch's name where none is checked out. */
+const detached = "(detached)";
 
 /** Whether the folder is a repository's root; true if it has a work tree, false if it is bare. */
 async function checkRepository(directory: string): Promise<boolean> {

@@ -3,7 +3,7 @@ import { parseAddress } from "./address";
 import { openClone, type Clone } from "./cache";
 import { readLocal } from "./local";
 import { excluder, normalizePath, readManifest, type Manifest } from "./manifest";
-import { checkRef, resolveRemote, type Resolved } from "./resolve";
+import { branchOf, checkRef, resolveRemote, type Resolved } from "./resolve";
 import { SourceError, type Source, type SourceOptions, type SourceSpec } from "./types";
 
 /**
@@ -21,11 +21,13 @@ export async function readSource(spec: SourceSpec, options: SourceOptions = {}):
     address.kind === "local" ? await readLocal(clone, spec) : await resolveRemote(clone, spec.ref);
   const manifest = await readManifest(clone, resolved.githash, spec, resolved.from);
   refuse(manifest, spec, clone);
+  const branch = branchOf(resolved);
   return {
     commit: {
       repository: clone.address.url,
       githash: manifest.githash,
       ref: spec.ref,
+      ...(branch === undefined ? {} : { branch }),
       ...manifest.facts,
       gitDir: clone.gitDir,
       ...(resolved.uncommitted === true ? { uncommitted: true } : {}),

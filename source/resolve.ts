@@ -10,6 +10,13 @@ export interface Resolved {
   githash: string;
   /** The full name of the ref, where it is one. */
   from?: string;
+  /** The branch, where it is not told by `from`. */
+  branch?: string;
+}
+
+/** The name of the branch behind what was resolved, if it is one. */
+export function branchOf({ from, branch }: Resolved): string | undefined {
+  return branch ?? /^refs\/(?:heads|remotes\/[^/]+)\/(.+)$/.exec(from ?? "")?.[1];
 }
 
 const fullHash = /^[0-9a-f]{40}$/i;

@@ -39,6 +39,8 @@ export interface Commit {
   githash: string;
   /** The ref as it was asked for. */
   ref: string;
+  /** Name of the branch that the ref is, or that is checked out where a local repository's `HEAD` was asked for. */
+  branch?: string;
   /** First paragraph of the message, on one line. */
   subject: string;
   /** `Name <address>`. */

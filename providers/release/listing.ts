@@ -1,23 +1,27 @@
 /** What is really in a release: its listing, and how that differs from what should be there. */
 import type { Client } from "../../databricks/client";
 import { listDirectory, type ObjectInfo } from "../../databricks/objects";
-import { mapConcurrent } from "./concurrent";
+import type { Artifact } from "../artifacts";
 import { MANIFEST } from "../tables";
 import { compareContents } from "./contents";
 import type { ManifestFile } from "./manifest";
+import { readEach } from "./pace";
 
-/** Requests in flight while listing; far below what a workspace admits. */
-const IN_FLIGHT = 8;
-
-/** Every object below `root`, folders too, by its path relative to it; undefined where the folder does not exist. */
+/**
+ * Every object below `root`, folders too, by its path relative to it; undefined where the folder does not exist.
+ * @param artifacts those of the release: they are no part of its source, and left out. @default none
+ */
 export async function listRelease(
   client: Client,
   root: string,
+  artifacts: readonly Artifact[] = [],
 ): Promise<Map<string, ObjectInfo> | undefined> {
   const found = new Map<string, ObjectInfo>();
   let folders = [root];
   for (let depth = 0; folders.length > 0; depth++) {
-    const listings = await mapConcurrent(folders, IN_FLIGHT, (folder) => listDirectory(client, folder));
+    const listings = await readEach(client, "small", folders, (folder) =>
+      listDirectory(client, folder, { paced: true }),
+    );
     if (depth === 0 && !listings[0]) {
       return undefined;
     }
@@ -27,11 +31,14 @@ export async function listRelease(
     }
     folders = objects.filter(({ object_type }) => object_type === "DIRECTORY").map(({ path }) => path);
   }
+  for (const { path } of artifacts) {
+    found.delete(relative(root, path));
+  }
   return found;
 }
 
-/** The listing may show paths with or without the `/Workspace` prefix. */
-function relative(root: string, path: string): string {
+/** A path in a release, relative to it; either may have the `/Workspace` prefix. */
+export function relative(root: string, path: string): string {
   const plain = (value: string) => value.replace(/^\/Workspace(?=\/)/, "");
   return plain(path).slice(plain(root).length + 1);
 }
@@ -73,6 +80,45 @@ export function compareListing(
     }
   }
   return differences;
+}
+
+/**
+ * What must be deleted so that only `files` stay, and can be written: objects that are none of them, and those of another
+ * type than the file that is to be there. A folder in which nothing may stay is deleted whole.
+ * @param others paths in the release that the listing leaves out: they stay as well
+ */
+export function surplusOf(
+  files: readonly Expected[],
+  listing: ReadonlyMap<string, ObjectInfo>,
+  others: readonly string[] = [],
+): string[] {
+  const kinds = new Map(files.map(({ target, kind }) => [target, kind.toUpperCase()]));
+  const needed = new Set([...others, ...kinds.keys()].flatMap(foldersOf));
+  // An empty folder does no harm, and is no difference (`compareListing`).
+  const used = new Set(
+    [...listing].flatMap(([target, { object_type }]) =>
+      object_type === "DIRECTORY" ? [] : foldersOf(target),
+    ),
+  );
+  const doomed = new Set<string>();
+  for (const [target, { object_type }] of listing) {
+    const kind = kinds.get(target);
+    const mayStay =
+      kind === undefined && object_type === "DIRECTORY" && (needed.has(target) || !used.has(target));
+    if (kind !== object_type && target !== MANIFEST && !mayStay) {
+      doomed.add(target);
+    }
+  }
+  return [...doomed].filter((target) => !foldersOf(target).some((folder) => doomed.has(folder)));
+}
+
+/** The folders that a path lies in, nearest first, without the release itself. */
+export function foldersOf(target: string): string[] {
+  const found: string[] = [];
+  for (let at = target.lastIndexOf("/"); at > 0; at = target.lastIndexOf("/", at - 1)) {
+    found.push(target.slice(0, at));
+  }
+  return found;
 }
 
 /**

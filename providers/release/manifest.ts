@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { exportObject, importObject } from "../../databricks/objects";
 import { isNotFound } from "../../databricks/errors";
 import type { Client } from "../../databricks/client";
+import type { Artifact, BuildSettings } from "../artifacts";
 import { MANIFEST } from "../tables";
 
 /** A digest of an object's export, and how it was taken: the bytes need not be the same both ways. */
@@ -26,7 +27,7 @@ export interface ManifestFile {
 }
 
 export interface Manifest {
-  readonly version: 2;
+  readonly version: 3;
   readonly githash: string;
   readonly repository: string;
   readonly path: string;
@@ -34,24 +35,29 @@ export interface Manifest {
   /** The manifest's part from git, as `source` computes it. */
   readonly digest: string;
   readonly files: readonly ManifestFile[];
+  /** Absent where nothing is built. */
+  readonly build?: BuildSettings;
+  readonly artifacts: readonly Artifact[];
 }
 
 export function sha256(content: Uint8Array): string {
   return createHash("sha256").update(content).digest("hex");
 }
 
+/** Version 2 had no build. */
+type Manifest2 = Omit<Manifest, "version" | "build" | "artifacts"> & { readonly version: 2 };
 /** Version 1 had the digests of single exports only. */
-type Manifest1 = Omit<Manifest, "version" | "files"> & {
+type Manifest1 = Omit<Manifest2, "version" | "files"> & {
   readonly version: 1;
   readonly files: readonly (Omit<ManifestFile, "exported"> & { readonly exported: string })[];
 };
 
 /** The release's manifest; undefined where there is none, or none that can be read: the release is unfinished. */
 export async function readManifest(client: Client, release: string): Promise<Manifest | undefined> {
-  let manifest: Manifest | Manifest1;
+  let manifest: Manifest | Manifest2 | Manifest1;
   try {
     const content = await exportObject(client, `${release}/${MANIFEST}`, "AUTO");
-    manifest = JSON.parse(content.toString("utf8")) as Manifest | Manifest1;
+    manifest = JSON.parse(content.toString("utf8")) as typeof manifest;
   } catch (error) {
     if (isNotFound(error) || error instanceof SyntaxError) {
       return undefined;
@@ -66,9 +72,12 @@ export async function readManifest(client: Client, release: string): Promise<Man
     const files = manifest.files.map((file) => {
       return { ...file, exported: { how: "single" as const, sha256: file.exported } };
     });
-    return { ...manifest, version: 2, files };
+    return { ...manifest, version: 3, files, artifacts: [] };
   }
-  return manifest.version === 2 ? manifest : undefined;
+  if (manifest.version === 2) {
+    return { ...manifest, version: 3, artifacts: [] };
+  }
+  return manifest.version === 3 && Array.isArray(manifest.artifacts) ? manifest : undefined;
 }
 
 export async function writeManifest(client: Client, release: string, manifest: Manifest): Promise<void> {
