@@ -20,6 +20,8 @@ import {
   type RegistryEntry,
   type RowKey,
 } from "./registry/table";
+import { collectAfterMove } from "./retention/occasions";
+import type { Retention } from "./retention/plan";
 
 export interface Changes {
   added: string[];
@@ -39,6 +41,7 @@ export interface Inputs extends Place, RowKey {
   note: string;
   /** Take over a row that exists before this stack's first deployment. */
   adopt: boolean;
+  retention: Retention;
   /** What this stack had live before; completed by `check`, so that a preview knows it. */
   previousGithash?: string;
   changes?: Changes;
@@ -167,6 +170,7 @@ async function move(
   // First of all, so that a failure to write the history does not make a failed deployment of a live one.
   await tellMlflow(client, inputs, before?.deploymentId);
   await recordMove(warehouse, ours);
+  await collectAfterMove(client, inputs, inputs.releasePath, before?.releasePath);
   return computedOf(row);
 }
 

@@ -87,14 +87,63 @@ export async function readRow(
   return rows[0] && entry(rows[0]);
 }
 
-/** Whether any app or environment in the table has this release live. */
-export async function isNamedByAnyRow(
+/** What the registry says of the releases under one root: rows as they are, and moves as they were. */
+export interface RegistryView {
+  readonly rows: readonly { app: string; env: string; releasePath: string }[];
+  /** Those of the app, and of every other app that had a release under the root. `movedAt`: epoch ms. */
+  readonly moves: readonly {
+    app: string;
+    env: string;
+    kind: string;
+    releasePath: string;
+    movedAt: number;
+    version: number;
+  }[];
+}
+
+/**
+ * All rows, and the moves that tell of a root's releases, in one statement: so they are of one moment, nearly.
+ * @throws SqlError, also where there is no table: who deletes by it must not take that for an empty registry.
+ */
+export async function readView(
   warehouse: Warehouse,
   table: string,
-  releasePath: string,
+  { app, root }: { readonly app: string; readonly root: string },
+  timeoutMs?: number,
+): Promise<RegistryView> {
+  const statement = `SELECT 'row' AS kind, app, env, release_path, version, 0L AS moved_at FROM ${quoteName(table)}
+     UNION ALL SELECT kind, app, env, release_path, version, unix_millis(moved_at) FROM ${movesTable(table)}
+     WHERE app = :app OR app IN (SELECT app FROM ${movesTable(table)} WHERE instr(release_path, :root) > 0)`;
+  const parameters = [text("app", app), text("root", `${root}/`)];
+  const lines = await warehouse.query(statement, { parameters, repeatable: true, timeoutMs });
+  const read = lines.map((line) => ({
+    app: line.app ?? "",
+    env: line.env ?? "",
+    kind: line.kind ?? "",
+    releasePath: line.release_path ?? "",
+    movedAt: Number(line.moved_at ?? NaN),
+    version: Number(line.version),
+  }));
+  const odd = read.find(({ movedAt }) => !Number.isFinite(movedAt));
+  if (odd) {
+    throw new Error(
+      `The registry's history ${table}_moves has a line of ${odd.app}/${odd.env} without a time.`,
+    );
+  }
+  return {
+    rows: read.filter(({ kind }) => kind === "row"),
+    moves: read.filter(({ kind }) => kind !== "row"),
+  };
+}
+
+/** Whether the last thing that happened to this environment is that its stack was destroyed. */
+export async function wasDestroyed(
+  warehouse: Warehouse,
+  table: string,
+  key: Pick<RowKey, "app" | "env">,
 ): Promise<boolean> {
-  const statement = `SELECT app FROM ${quoteName(table)} WHERE release_path = :path LIMIT 1`;
-  return (await orNone(warehouse.select(statement, [text("path", releasePath)]))).length > 0;
+  const statement = `SELECT kind FROM ${movesTable(table)} WHERE ${WHERE_KEY} ORDER BY moved_at DESC, version DESC LIMIT 1`;
+  return (await orNone(warehouse.select(statement, keyOf(key))))[0]?.kind === "destroy";
 }
 
 /** A move as it is written: the new row, and the version that it expects to find. */

@@ -1,0 +1,43 @@
+/** What an active run tells of the releases that it needs. */
+import type { ActiveRun } from "../../databricks/runs";
+import { plainPath, type RunUse } from "./plan";
+
+const GITHASH = /(?<![0-9a-f])[0-9a-f]{40}(?![0-9a-f])/g;
+
+/**
+ * A run uses a release if its commit stands anywhere in it: tasks of all kinds (also inside of `for_each_task`) and
+ * their parameters, libraries, environments. That may keep one for too long, and misses none that the API shows.
+ * @param trigger path of the notebook that dispatches.
+ */
+export function useOf(run: ActiveRun, trigger: string): RunUse {
+  const githashes = new Set<string>();
+  let dispatches = false;
+  visit(run, (key, value) => {
+    if (typeof value !== "string") {
+      // A copy of the trigger elsewhere is known by its parameter.
+      dispatches ||= key === "registry_table";
+      return;
+    }
+    for (const githash of value.match(GITHASH) ?? []) {
+      githashes.add(githash);
+    }
+    dispatches ||= key === "registry_table" || plainPath(value).replace(/\.py$/, "") === plainPath(trigger);
+  });
+  const { run_id, run_name, start_time } = run;
+  return {
+    name: `run ${run_id}${run_name ? ` (${run_name})` : ""}`,
+    startedAt: start_time ?? 0,
+    githashes,
+    dispatches,
+  };
+}
+
+/** Every value inside, with the key that it stands under (of its list, for a list's). */
+function visit(value: unknown, see: (key: string, value: unknown) => void, key = ""): void {
+  see(key, value);
+  if (Array.isArray(value)) {
+    value.forEach((item) => visit(item, see, key));
+  } else if (typeof value === "object" && value !== null) {
+    Object.entries(value).forEach(([name, item]) => visit(item, see, name));
+  }
+}
