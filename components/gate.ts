@@ -1,13 +1,15 @@
 /** `Gate`: a release's own test notebooks, run on it before it goes live. */
 import picomatch from "picomatch";
 import * as pulumi from "@pulumi/pulumi";
-import { testName, type GateSettings } from "../providers/gate/tasks";
+import { testNames } from "../providers/gate/names";
 import type { TestResult } from "../providers/gate/results";
+import type { GateSettings } from "../providers/gate/tasks";
 import { NotebookTestRun } from "../providers/resources";
 import type { Source } from "../source";
 import type { Deployment } from "./deployment";
 import type { Experiment } from "./experiment";
 import type { NotebookRelease } from "./notebookRelease";
+import type { RegistryAddress } from "./registry";
 import type { Workspace } from "./workspace";
 
 export interface GateArgs {
@@ -15,7 +17,8 @@ export interface GateArgs {
   readonly experiment: Experiment;
   readonly deployment: Deployment;
   readonly release: NotebookRelease;
-  readonly env: string;
+  /** What is live there is what metrics are compared with. */
+  readonly registry: RegistryAddress;
   /** Test notebooks, relative to the release (`selectTests`). */
   readonly tests: readonly string[];
   readonly settings: GateSettings;
@@ -28,7 +31,7 @@ export class Gate extends pulumi.ComponentResource {
 
   constructor(name: string, args: GateArgs, options?: pulumi.ComponentResourceOptions) {
     super("notebook-releases:index:Gate", name, {}, options);
-    const { workspace, experiment, deployment, release, env, tests, settings } = args;
+    const { workspace, experiment, deployment, release, registry, tests, settings } = args;
     const run = new NotebookTestRun(
       name,
       {
@@ -36,10 +39,13 @@ export class Gate extends pulumi.ComponentResource {
         deploymentId: deployment.deploymentId,
         deploymentUrl: deployment.deploymentUrl,
         experimentId: experiment.experimentId,
-        env,
+        ...registry,
         githash: release.githash,
+        digest: release.source.digest,
+        gate: deployment.gate,
         releasePath: release.path,
         tests: [...tests],
+        artifacts: release.artifacts ?? [],
         settings: { ...settings },
       },
       workspace.options(this, [release]),
@@ -47,6 +53,15 @@ export class Gate extends pulumi.ComponentResource {
     this.results = run.results;
     this.registerOutputs({ results: this.results });
   }
+}
+
+/**
+ * What the gate asks of a release: another answer needs another deployment. How many tests run at once, and when results
+ * are reused, changes nothing about it.
+ */
+export function gateRequirements(tests: readonly string[], settings: GateSettings) {
+  const { parallel: _, reuse: __, ...asked } = settings;
+  return { tests, ...asked };
 }
 
 /** Names of the deployment's own parameters in MLflow; a test must not be called so. */
@@ -63,25 +78,19 @@ const RESERVED = new Set([
 
 /**
  * The test notebooks of a source, by globs on their paths in the release, sorted.
- * @throws RunError for a glob that matches nothing, and for names that MLflow could not tell apart.
+ * @param key of the configuration that has the globs, for the errors.
+ * @throws RunError for a glob that matches nothing, and for a test with the name of something else in MLflow.
  */
-export function selectTests(source: Source, globs: readonly string[]): string[] {
+export function selectTests(source: Source, globs: readonly string[], key = "gate.tests"): string[] {
   const notebooks = source.files.filter(({ kind }) => kind === "notebook").map(({ target }) => target);
   const problems = globs
     .filter((glob) => !notebooks.some((target) => picomatch.isMatch(target, glob)))
-    .map((glob) => `gate.tests: "${glob}" matches no notebook of ${source.commit.githash.slice(0, 12)}`);
+    .map((glob) => `${key}: "${glob}" matches no notebook of ${source.commit.githash.slice(0, 12)}`);
   const tests = notebooks.filter((target) => globs.some((glob) => picomatch.isMatch(target, glob))).sort();
-  const names = new Map<string, string>();
-  for (const test of tests) {
-    const name = testName(test);
-    const twin = names.get(name);
-    if (twin) {
-      problems.push(`gate.tests: ${twin} and ${test} would both be called ${name} in MLflow; rename one`);
-    }
+  for (const [test, name] of testNames(tests)) {
     if (RESERVED.has(name)) {
-      problems.push(`gate.tests: ${test} has the name of a parameter of the deployment itself; rename it`);
+      problems.push(`${key}: ${test} has the name of a parameter of the deployment itself; rename it`);
     }
-    names.set(name, test);
   }
   if (problems.length > 0) {
     throw new pulumi.RunError(problems.join("\n"));

@@ -1,13 +1,13 @@
 /** A deployment's life in its MLflow run: the tags `status` and `message`, and the run's end. */
 import type { Client } from "../databricks/client";
 import { messageOf } from "../databricks/errors";
-import { findRun, logBatch, tagOf, updateRun } from "../databricks/mlflow";
+import { cutBytes, findRun, logBatch, tagOf, updateRun } from "../databricks/mlflow";
 import { say } from "./progress";
 
 export type DeploymentStatus = "running" | "tested" | "live" | "failed" | "superseded";
 
 /** Tags are cut here so that MLflow's table stays readable; the whole text is in the error. */
-const MESSAGE_LENGTH = 500;
+const MESSAGE_BYTES = 500;
 
 export async function setStatus(
   client: Client,
@@ -15,7 +15,7 @@ export async function setStatus(
   status: DeploymentStatus,
   message: string,
 ) {
-  await logBatch(client, deploymentId, { tags: { status, message: message.slice(0, MESSAGE_LENGTH) } });
+  await logBatch(client, deploymentId, { tags: { status, message: cutBytes(message, MESSAGE_BYTES) } });
   if (status === "failed") {
     await updateRun(client, deploymentId, "FAILED");
   } else if (status === "live") {

@@ -1,7 +1,8 @@
 /** `DeploymentRun`: one attempt to make a release live; its id is its MLflow run's id. The run is kept for ever. */
-import { createRun, findRun, logBatch, tagOf } from "../databricks/mlflow";
+import { createRun, findRun, logBatch, tagOf, type MlflowRun } from "../databricks/mlflow";
 import { connect, type Place } from "./connection";
 import { asStepOf } from "./deployment";
+import { closeInterrupted, deploymentsOf, STACK } from "./gate/interrupted";
 import { dynamicProvider, type Handler } from "./provider";
 
 export interface Inputs extends Place {
@@ -16,6 +17,8 @@ export interface Inputs extends Place {
   source: string;
   pipelineId: string;
   note: string;
+  /** The stack's own id among all that log to the experiment (`gate/interrupted.ts`). */
+  stackId: string;
 }
 export interface Computed {
   deploymentId: string;
@@ -27,11 +30,16 @@ const handler: Handler<Inputs, Computed> = {
 
   async create(inputs) {
     const client = await connect(inputs);
-    const { app, env, githash } = inputs;
+    const { app, env, githash, stackId } = inputs;
+    const before = await deploymentsOf(client, inputs.experimentId, stackId);
+    await closeInterrupted(client, before, githash);
+    const failed = failedAttempt(before, githash);
     const ci = ciRun(process.env);
     const run = await createRun(client, inputs.experimentId, `${app} ${env} ${githash.slice(0, 12)}`, {
       status: "running",
       message: "deployment started",
+      [STACK]: stackId,
+      ...(failed ? { retry_of: failed.info.run_id } : {}),
       ...(ci ? { ci_run: ci } : {}),
     });
     const deploymentId = run.info.run_id;
@@ -61,6 +69,12 @@ const handler: Handler<Inputs, Computed> = {
     );
   },
 };
+
+/** The attempt before, where it was one at the same commit and failed: parameters are immutable, so this is a new run. */
+function failedAttempt([last]: readonly MlflowRun[], githash: string): MlflowRun | undefined {
+  const isSame = last?.data.params?.some(({ key, value }) => key === "githash" && value === githash);
+  return last && isSame && tagOf(last, "status") === "failed" ? last : undefined;
+}
 
 /** The address of the CI run that deploys, where there is one (GitHub's variables). */
 function ciRun(env: NodeJS.ProcessEnv): string | undefined {

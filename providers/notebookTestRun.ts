@@ -1,40 +1,49 @@
 /** `NotebookTestRun`: the gate. Runs a release's own tests before it goes live; results and durations go to the deployment's MLflow run. */
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Client } from "../databricks/client";
-import { cancelRun, getRun, hasEnded, submitRun, type Run } from "../databricks/runs";
-import { logBatch } from "../databricks/mlflow";
+import { cutBytes, findRun, logBatch, metricsOf } from "../databricks/mlflow";
+import { addresses, type Artifact } from "./artifacts";
 import { connect, type Place } from "./connection";
 import { asStepOf, setStatus } from "./deployment";
-import {
-  describe,
-  FAILED,
-  lastAttempt,
-  readOutcome,
-  type TestOutcome,
-  type TestResult,
-} from "./gate/results";
-import { gateTasks, idempotencyToken, testName, type GateSettings } from "./gate/tasks";
-import { progress, say } from "./progress";
+import { judge, readBefore } from "./gate/compare";
+import { execute, type Execution } from "./gate/execute";
+import { FINGERPRINT } from "./gate/history";
+import { GATE_RUNS } from "./gate/interrupted";
+import { testNames } from "./gate/names";
+import { recordResults } from "./gate/record";
+import { failure, headline, isOpen, table, type Report } from "./gate/report";
+import type { TestOutcome, TestResult } from "./gate/results";
+import { findReusable, fingerprint, takeOver } from "./gate/reuse";
+import type { GateSettings, Test } from "./gate/tasks";
+import { say } from "./progress";
 import { dynamicProvider, type Handler } from "./provider";
 
 export interface Inputs extends Place {
   deploymentId: string;
   deploymentUrl: string;
   experimentId: string;
+  app: string;
   env: string;
   githash: string;
   releasePath: string;
   /** Notebooks, relative to the release. */
   tests: string[];
+  /** What was built of the commit: each test's compute gets them, and their addresses are a parameter. */
+  artifacts: Artifact[];
   settings: GateSettings;
+  /** Digests of the manifest's part from git, and of what the gate asks: results are reused where both are the same. */
+  digest: string;
+  gate: string;
+  /** The registry, which says what is live to compare with. */
+  table: string;
+  warehouse: string;
 }
 export interface Computed {
   results: Record<string, TestResult>;
   runUrl: string;
 }
 
-/** Start-up of the compute, which the limit of a test does not count. */
-const START_UP_S = 20 * 60;
+/** Bytes of one result in the state and in the stack's outputs; the whole is in the run's artifact `tests.json`. */
+const RESULT_BYTES = 10_000;
 
 const handler: Handler<Inputs, Computed> = {
   type: "NotebookTestRun",
@@ -42,103 +51,92 @@ const handler: Handler<Inputs, Computed> = {
   async create(inputs) {
     const client = await connect(inputs);
     return asStepOf(client, inputs.deploymentId, async () => {
-      const { run, outcomes } =
-        inputs.tests.length > 0 ? await runTests(client, inputs) : { run: undefined, outcomes: [] };
-      await logResults(client, inputs.deploymentId, outcomes);
-      const failed = outcomes.filter(({ result }) => result === FAILED);
-      if (failed.length > 0) {
-        throw new Error(failure(inputs, outcomes, failed.length, run));
-      }
-      await setStatus(client, inputs.deploymentId, "tested", `${outcomes.length} tests passed`);
-      say(
-        outcomes.length > 0
-          ? `gate: ${outcomes.length} tests passed\n${describe(outcomes)}`
-          : "gate: no tests are configured",
-      );
-      const results = Object.fromEntries(
-        outcomes.map(({ notebook, result, seconds }) => [testName(notebook), { result, seconds }]),
-      );
-      return { id: inputs.deploymentId, computed: { results, runUrl: run?.run_page_url ?? "" } };
+      const names = testNames(inputs.tests);
+      const tests = inputs.tests.map((notebook) => ({ notebook, name: names.get(notebook) ?? notebook }));
+      const computed = (await reuse(client, inputs, tests)) ?? (await test(client, inputs, tests));
+      return { id: inputs.deploymentId, computed };
     });
   },
 };
 
-async function runTests(client: Client, inputs: Inputs): Promise<{ run: Run; outcomes: TestOutcome[] }> {
-  const { deploymentId, releasePath, tests, settings, env, githash, experimentId } = inputs;
+/** The results of a deployment that has passed before; undefined where the tests have to run. */
+async function reuse(client: Client, inputs: Inputs, tests: readonly Test[]): Promise<Computed | undefined> {
+  const { deploymentId, host, experimentId, settings } = inputs;
+  const print = printOf(inputs);
+  const passed = tests.length > 0 && (await findReusable(client, inputs, print, settings.reuse));
+  if (!passed || passed.info.run_id === deploymentId) {
+    return undefined;
+  }
+  const { results, from } = await takeOver(client, deploymentId, passed, tests, print);
+  const runUrl = `${host}/ml/experiments/${experimentId}/runs/${from}`;
+  say(
+    `gate: not tested again: this release has passed here before, and its ${tests.length} results are reused (gate.reuse)\n` +
+      `  tested in: ${runUrl}`,
+  );
+  return { results, runUrl };
+}
+
+async function test(client: Client, inputs: Inputs, tests: readonly Test[]): Promise<Computed> {
+  const { deploymentId, settings } = inputs;
+  // Asked while the tests run, and answered for after them: their run must not be left alone.
+  const asked = readBefore(client, settings, inputs);
+  asked.catch(() => undefined);
+  const { outcomes, runUrls } =
+    tests.length > 0 ? await run(client, inputs, tests) : { outcomes: [], runUrls: [] };
+  const before = await asked;
+  const own = await findRun(client, deploymentId);
+  if (!own) {
+    throw new Error(`The deployment's MLflow run ${deploymentId} was deleted while its tests ran.`);
+  }
+  const verdicts = judge(settings, outcomes, metricsOf(own), before);
+  const report: Report = { ...inputs, outcomes, runUrls, verdicts, retries: settings.retries };
+  const [open, message] = [isOpen(report), headline(report)];
+  // A closed gate's status comes with its error, as that of every step (`asStepOf`).
+  const passed = { status: "tested", message, [FINGERPRINT]: printOf(inputs) };
+  await recordResults(client, own, report, open ? passed : {});
+  if (!open) {
+    throw new Error(failure(report));
+  }
+  say(`gate: ${message}\n${table(report)}`.trimEnd());
+  return { results: resultsOf(outcomes), runUrl: runUrls[0] ?? "" };
+}
+
+function run(client: Client, inputs: Inputs, tests: readonly Test[]): Promise<Execution> {
+  const { deploymentId, releasePath, artifacts, settings, env, githash, experimentId } = inputs;
   const parameters = {
     env,
     githash,
     experiment_id: experimentId,
     run_id: deploymentId,
     release_path: releasePath,
-    artifacts: "",
+    artifacts: addresses(artifacts),
   };
-  const runId = await submitRun(client, {
-    run_name: `gate ${env} ${githash.slice(0, 12)}`,
-    tasks: gateTasks(tests, releasePath, parameters, settings),
-    idempotency_token: idempotencyToken(deploymentId, tests),
-    ...(settings.runAs ? { run_as: settings.runAs } : {}),
-  });
-  const run = await watch(client, runId, inputs);
-  return { run, outcomes: await Promise.all(tests.map((test) => readOutcome(client, test, run))) };
-}
-
-/** Waits for the run to end, with progress; ends it where it takes longer than all of its tests together may. */
-async function watch(client: Client, runId: number, { tests, settings }: Inputs): Promise<Run> {
-  const rounds = Math.ceil(tests.length / settings.parallel);
-  const limit = Date.now() + (rounds * settings.timeoutSeconds * (settings.retries + 1) + START_UP_S) * 1000;
-  const show = progress();
-  for (let pause = 100; ; pause = Math.min(pause * 1.3, 3000)) {
-    const run = await getRun(client, runId);
-    if (hasEnded(run.state)) {
-      return run;
-    }
-    if (Date.now() > limit) {
-      await cancelRun(client, runId);
-      throw new Error(`The gate's run ${run.run_page_url ?? runId} did not end in time and was cancelled.`);
-    }
-    show(summary(tests, run));
-    await sleep(pause);
-  }
-}
-
-function summary(tests: readonly string[], run: Run): string {
-  const states = tests.map((test) => ({ test, state: lastAttempt(run, testName(test))?.state }));
-  const done = states.filter(({ state }) => state && hasEnded(state));
-  const running = states.filter(({ state }) => state?.life_cycle_state === "RUNNING").map(({ test }) => test);
-  return `gate: ${done.length} of ${tests.length} tests done${running.length > 0 ? `, running: ${running.join(", ")}` : ""}`;
-}
-
-async function logResults(
-  client: Client,
-  deploymentId: string,
-  outcomes: readonly TestOutcome[],
-): Promise<void> {
-  const named = outcomes.map((outcome) => ({ ...outcome, name: testName(outcome.notebook) }));
-  const failed = outcomes.filter(({ result }) => result === FAILED).length;
-  await logBatch(client, deploymentId, {
-    params: Object.fromEntries(named.map(({ name, result }) => [name, result])),
-    metrics: {
-      ...Object.fromEntries(named.map(({ name, seconds }) => [`${name}_dur`, seconds])),
-      tests_passed: outcomes.length - failed,
-      tests_failed: failed,
+  const name = `gate ${env} ${githash.slice(0, 12)}`;
+  return execute(
+    client,
+    tests,
+    { name, deploymentId, releasePath, artifacts, parameters, settings },
+    {
+      started: (ids) =>
+        logBatch(client, deploymentId, {
+          tags: { [GATE_RUNS]: ids.join(","), message: `running ${tests.length} tests` },
+        }),
+      interrupted: () => setStatus(client, deploymentId, "failed", "interrupted; the test run was cancelled"),
     },
-  });
+  );
 }
 
-function failure(
-  inputs: Inputs,
-  outcomes: readonly TestOutcome[],
-  failed: number,
-  run: Run | undefined,
-): string {
-  return [
-    `The gate is closed: ${failed} of ${outcomes.length} tests failed. What was live in ${inputs.env} is live still.`,
-    describe(outcomes),
-    `  deployment: ${inputs.deploymentUrl}`,
-    ...(run?.run_page_url ? [`  test run:   ${run.run_page_url}`] : []),
-    "Mend the notebooks and commit, or run pulumi up again to try the same commit in a new deployment.",
-  ].join("\n");
+function printOf({ digest, gate, artifacts }: Inputs): string {
+  return fingerprint(digest, gate, artifacts);
+}
+
+function resultsOf(outcomes: readonly TestOutcome[]): Record<string, TestResult> {
+  return Object.fromEntries(
+    outcomes.map(({ name, result, seconds, flaky }) => [
+      name,
+      { result: cutBytes(result, RESULT_BYTES), seconds, ...(flaky ? { flaky } : {}) },
+    ]),
+  );
 }
 
 export default dynamicProvider(handler);

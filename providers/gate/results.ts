@@ -1,72 +1,100 @@
-/** What became of each test, for the state, for MLflow and for people. */
+/** What became of each test: from the runs' tasks to one outcome a test. */
 import type { Client } from "../../databricks/client";
 import { getRunOutput, type Run, type TaskRun } from "../../databricks/runs";
-import { testName } from "./tasks";
+import { taskKey } from "./names";
+import type { Test } from "./tasks";
 
 export interface TestResult {
   /** `passed`, the notebook's exit value, or `Failed`. */
   readonly result: string;
   /** Run time in seconds, without the start-up of the compute where the API tells it apart. */
   readonly seconds: number;
+  /** Set where it passed only when it was tried again. */
+  readonly flaky?: true;
 }
-export interface TestOutcome extends TestResult {
-  readonly notebook: string;
+export interface TestOutcome extends TestResult, Test {
+  readonly passed: boolean;
+  readonly attempts: number;
+  /** The API cut the exit value at its limit (5 MB). */
+  readonly truncated: boolean;
+  /** Of a failed test, or of the attempt before the one that passed. */
   readonly error?: string;
+  readonly trace?: string;
   readonly url?: string;
 }
 
 export const FAILED = "Failed";
 
-export async function readOutcome(client: Client, notebook: string, run: Run): Promise<TestOutcome> {
-  const task = lastAttempt(run, testName(notebook));
-  if (!task) {
-    return { notebook, result: FAILED, seconds: 0, error: "the run has no task for this test" };
+/**
+ * Reads a test's outcome from the run that it was a task of; undefined where no run has it.
+ * @param overdue task runs that the gate cancelled because their time was over.
+ */
+export async function readOutcome(
+  client: Client,
+  test: Test,
+  run: Run | undefined,
+  overdue: ReadonlySet<number>,
+): Promise<TestOutcome> {
+  const attempts = run ? attemptsOf(run, test) : [];
+  const last = attempts.at(-1);
+  if (!last) {
+    const error = "the run has no task for this test";
+    return { ...test, result: FAILED, passed: false, seconds: 0, attempts: 0, truncated: false, error };
   }
-  const seconds = secondsOf(task);
-  const url = task.run_page_url;
-  const output = await getRunOutput(client, task.run_id).catch((problem: Error) => ({
+  const output = await outputOf(client, last);
+  const common = {
+    ...test,
+    seconds: secondsOf(last),
+    attempts: attempts.length,
+    truncated: output.notebook_output?.truncated ?? false,
+    url: last.run_page_url,
+  };
+  const value = output.notebook_output?.result;
+  if (last.state.result_state === "SUCCESS" && value !== FAILED) {
+    const before = attempts.at(-2);
+    const flaky = before ? { flaky: true as const, ...(await failureOf(client, before)) } : {};
+    return { ...common, result: value || "passed", passed: true, ...flaky };
+  }
+  if (last.state.result_state === "SUCCESS") {
+    return { ...common, result: FAILED, passed: false, error: `its exit value is "${FAILED}"` };
+  }
+  const late = overdue.has(last.run_id) || /TIMEDOUT|TIMED_OUT/.test(last.state.result_state ?? "");
+  const reason = output.error || reasonOf(last);
+  const error = late ? `timed out after ${common.seconds} s (${reason})` : reason;
+  return { ...common, result: FAILED, passed: false, error, trace: output.error_trace };
+}
+
+async function failureOf(client: Client, attempt: TaskRun): Promise<{ error: string; trace?: string }> {
+  const { error, error_trace } = await outputOf(client, attempt);
+  return { error: error || reasonOf(attempt), trace: error_trace };
+}
+
+/** A failure to read the output is the outcome's reason, not the gate's: the task's state tells whether it passed. */
+async function outputOf(client: Client, task: TaskRun) {
+  return getRunOutput(client, task.run_id).catch((problem: Error) => ({
     error: problem.message,
+    error_trace: undefined,
     notebook_output: undefined,
   }));
-  if (task.state.result_state === "SUCCESS") {
-    return { notebook, result: output.notebook_output?.result || "passed", seconds, url };
-  }
-  const reason =
-    output.error || task.state.state_message || task.state.result_state || task.state.life_cycle_state;
-  const timedOut = /TIMEDOUT|TIMED_OUT/.test(task.state.result_state ?? "");
-  return {
-    notebook,
-    result: FAILED,
-    seconds,
-    url,
-    error: timedOut ? `timed out after ${seconds} s (${reason})` : reason,
-  };
+}
+
+function reasonOf({ state }: TaskRun): string {
+  return state.state_message || state.result_state || state.life_cycle_state;
 }
 
 /** Retries appear as further runs of the same task key; the last one counts. */
-export function lastAttempt(run: Run, taskKey: string): TaskRun | undefined {
+export function attemptsOf(run: Run, test: Test): TaskRun[] {
   return (run.tasks ?? [])
-    .filter((task) => task.task_key === taskKey)
-    .sort((a, b) => (a.attempt_number ?? 0) - (b.attempt_number ?? 0))
-    .at(-1);
+    .filter((task) => task.task_key === taskKey(test.name))
+    .sort((a, b) => (a.attempt_number ?? 0) - (b.attempt_number ?? 0));
+}
+
+/** 1 for the first. */
+export function attemptNumber(task: TaskRun | undefined): number {
+  return (task?.attempt_number ?? 0) + 1;
 }
 
 function secondsOf(task: TaskRun): number {
   const wall = task.end_time && task.start_time ? task.end_time - task.start_time : 0;
   return Math.round(task.execution_duration || wall) / 1000;
-}
-
-/** A table for the error and the log: one line a test, then each failure's first lines. */
-export function describe(outcomes: readonly TestOutcome[]): string {
-  const width = Math.max(...outcomes.map(({ notebook }) => notebook.length));
-  const rows = outcomes.map(({ notebook, result, seconds }) => {
-    const mark = result === FAILED ? "✗" : "✓";
-    return `  ${mark} ${notebook.padEnd(width)}  ${seconds.toFixed(1).padStart(6)} s  ${result.split("\n")[0]}`;
-  });
-  const failures = outcomes.flatMap(({ notebook, error, url }) =>
-    error
-      ? [`  ${notebook}: ${error.split("\n").slice(0, 5).join("\n    ")}`, ...(url ? [`    ${url}`] : [])]
-      : [],
-  );
-  return [...rows, ...failures].join("\n");
 }
