@@ -4,7 +4,7 @@ import * as components from "./components";
 import { readStack } from "./components/stack";
 
 export = async () => {
-  const { config, host, spec, source, tests, gateSettings, secretKeys, jobs } = await readStack();
+  const { config, host, spec, source, tests, gateSettings, secretKeys, jobs, watch } = await readStack();
   const { app, env, deployNote: note } = config;
 
   const workspace = new components.Workspace("workspace", { host, workspaceId: config.workspaceId });
@@ -15,36 +15,34 @@ export = async () => {
   const secrets = config.secrets
     ? [new components.SecretScope("secrets", { workspace, ...config.secrets, keys: secretKeys })]
     : [];
-  const experiment = new components.Experiment("experiment", {
-    workspace,
-    path: config.experiment.path ?? pulumi.interpolate`${home}/deployments/${app}-${env}`,
-  });
+  const experimentPath = config.experiment.path ?? pulumi.interpolate`${home}/deployments/${app}-${env}`;
+  const experiment = new components.Experiment("experiment", { workspace, path: experimentPath });
   const deployment = new components.Deployment("deployment", {
     workspace,
     experiment,
     app,
     env,
     source,
-    gate: { tests, gateSettings },
+    gate: components.gateRequirements(tests, gateSettings),
+    build: config.build && components.buildSettings(config.build),
     pipelineId: config.pipelineId,
     note,
     after: secrets,
   });
+  const commit = { workspace, deployment, spec, source, releaseRoot };
   const release = new components.NotebookRelease("release", {
-    workspace,
-    deployment,
-    spec,
-    source,
-    releaseRoot,
+    ...commit,
+    artifacts: config.build && new components.Artifacts("artifacts", { ...commit, build: config.build }),
     readers: config.readers,
     registry: address,
+    retention: config.retention,
   });
   const gate = new components.Gate("gate", {
     workspace,
     experiment,
     deployment,
     release,
-    env,
+    registry: address,
     tests,
     settings: gateSettings,
   });
@@ -56,12 +54,26 @@ export = async () => {
     gate,
     note,
     adopt: config.registry.adopt,
+    retention: config.retention,
   });
   const trigger = new components.Trigger("trigger", { workspace, releaseRoot });
   const deployedJobs = jobs.map(({ name, ...job }) => ({
     name,
     job: new components.ReleaseJob(name, { workspace, release, registry, trigger, ...job }),
   }));
+
+  if (watch) {
+    new components.Watch(`${app}-${env}-watch`, {
+      workspace,
+      registry,
+      experiment: new components.Experiment("watch", {
+        workspace,
+        path: pulumi.interpolate`${experimentPath}-watch`,
+      }),
+      releaseRoot,
+      ...watch,
+    });
+  }
 
   return {
     githash: release.githash,

@@ -1,5 +1,14 @@
 /** The compute of the gate's tests and of the jobs, from one setting: serverless, a cluster that exists, or a job cluster. */
 import type * as databricks from "@pulumi/databricks";
+import * as pulumi from "@pulumi/pulumi";
+import {
+  environmentKeyOf,
+  onCluster,
+  PULUMI_NAMES,
+  withEnvironments,
+  withLibraries,
+  type Artifact,
+} from "../providers/artifacts";
 import type { Configuration } from "./configuration";
 
 type Compute = Configuration["compute"];
@@ -15,6 +24,48 @@ export function gateCompute({ existingClusterId, newCluster }: Compute): Record<
 /** As `@pulumi/databricks` wants it. */
 export function jobCompute(compute: Compute): Partial<databricks.types.input.JobTask> {
   return compute;
+}
+
+type Task = databricks.types.input.JobTask;
+type Environments = databricks.JobArgs["environments"];
+
+/**
+ * A job's tasks and environments with a release's artifacts: the counterpart of `attach` (providers/artifacts.ts) for
+ * values that are known later. What compute a task has is known at once.
+ */
+export function attachToJob(
+  tasks: readonly Task[],
+  environments: Environments,
+  artifacts: pulumi.Output<Artifact[]>,
+): { tasks: Task[]; environments?: Environments } {
+  const attached = tasks.map((task): Task =>
+    onCluster({ ...task }, PULUMI_NAMES)
+      ? {
+          ...task,
+          libraries: pulumi.all([task.libraries, artifacts]).apply(([own, made]) => withLibraries(own, made)),
+        }
+      : {
+          ...task,
+          environmentKey: pulumi
+            .all([task.environmentKey, artifacts])
+            .apply(([own, made]) => environmentKeyOf(own, made) as string),
+        },
+  );
+  const keys = attached
+    .filter((task) => !onCluster({ ...task }, PULUMI_NAMES))
+    .map((task) => task.environmentKey);
+  if (keys.length === 0) {
+    return { tasks: attached, environments };
+  }
+  const all = pulumi.all([environments, pulumi.all(keys), artifacts]).apply(([own, used, made]) =>
+    withEnvironments(
+      own,
+      used.filter((key) => key !== undefined),
+      made,
+      PULUMI_NAMES,
+    ),
+  );
+  return { tasks: attached, environments: all as unknown as Environments };
 }
 
 /** Maps whose keys are the user's own, not the API's. */

@@ -2,6 +2,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { distance } from "fastest-levenshtein";
 import { z } from "zod";
+import { DEFAULT_RETENTION } from "../providers/retention/plan";
 
 const name = z
   .string()
@@ -58,6 +59,20 @@ const job = z
     "either notebook or tasks",
   );
 
+/** A limit of a metric that tests log (providers/gate/limits.ts). */
+const metricLimit = z
+  .strictObject({
+    name: text,
+    min: z.number().optional(),
+    max: z.number().optional(),
+    maxRegressionPercent: z.number().min(0).optional(),
+    better: z.enum(["lower", "higher"]).optional(),
+  })
+  .refine(
+    ({ min, max, maxRegressionPercent }) => (min ?? max ?? maxRegressionPercent) !== undefined,
+    "at least one of min, max, maxRegressionPercent",
+  );
+
 const secretKey = z.union(
   [z.strictObject({ env: z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/) }), z.strictObject({ config: text })],
   "{ env: VARIABLE } or { config: key }",
@@ -78,8 +93,29 @@ const schema = z.strictObject({
     exclude: z.array(text).default([]),
     allowUncommitted: z.boolean().default(false),
   }),
+  build: z
+    .strictObject({
+      command: text,
+      artifacts: z.array(text).min(1),
+      to: z
+        .string()
+        .regex(
+          /^(\/Volumes(\/[^/]+){3,}|dbfs:(\/[^/]+)+)$/,
+          "/Volumes/<catalog>/<schema>/<volume> with or without folders below it, or dbfs:/…, without a slash at the end",
+        )
+        .refine((path) => !path.split("/").includes(".."), "a path without '..'")
+        .optional(),
+      timeoutSeconds: z.number().int().min(1).max(86_400).default(1800),
+    })
+    .optional(),
   releaseRoot: absolutePath.optional(),
   readers: z.array(principal).default([]),
+  retention: z
+    .strictObject({
+      keep: z.number().int().min(1).default(DEFAULT_RETENTION.keep),
+      graceHours: z.number().min(0).default(DEFAULT_RETENTION.graceHours),
+    })
+    .prefault({}),
   registry: z.strictObject({
     warehouse: text,
     table: z
@@ -110,13 +146,31 @@ const schema = z.strictObject({
   gate: z
     .strictObject({
       tests: z.array(text).default([]),
+      branchTests: z.record(text, z.array(text)).default({}),
       timeoutSeconds: z.number().int().min(1).max(86_400).default(120),
       retries: z.number().int().min(0).max(10).default(0),
       parallel: z.number().int().min(1).max(100).default(8),
       parameters: texts.default({}),
-      runAs: z.strictObject({ userName: text, servicePrincipalName: text }).partial().optional(),
+      runAs: z
+        .strictObject({ userName: text, servicePrincipalName: text })
+        .partial()
+        .refine((names) => Object.keys(names).length === 1, "one of userName, servicePrincipalName")
+        .optional(),
+      metrics: z.array(metricLimit).default([]),
+      maxSlowdownPercent: z.number().min(0).optional(),
+      reuse: z.enum(["never", "rollback", "always"]).default("rollback"),
     })
     .prefault({}),
+  watch: z
+    .looseObject({
+      schedule,
+      tests: z.array(text).min(1),
+      metrics: z.array(metricLimit).default([]),
+      timeoutSeconds: z.number().int().min(1).max(86_400).default(120),
+      parallel: z.number().int().min(1).max(100).default(1),
+      parameters: texts.default({}),
+    })
+    .optional(),
   jobs: z.array(job).default([]),
   compute: compute.default({}),
   pipelineId: text.optional(),
@@ -127,14 +181,7 @@ export type Configuration = z.output<typeof schema>;
 
 /** Described in the documentation, but not in this version: refused rather than ignored. */
 const LATER: Record<string, string> = {
-  build: "building artifacts",
-  retention: "collecting old releases",
-  watch: "the watch",
   github: "GitHub's statuses",
-  "gate.branchTests": "tests per branch",
-  "gate.metrics": "limits on metrics",
-  "gate.maxSlowdownPercent": "limits on durations",
-  "gate.reuse": "reuse of test results",
 };
 
 /**

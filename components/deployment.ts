@@ -1,6 +1,7 @@
 /** `Deployment`: one attempt to make a commit live; its id is its MLflow run's id. */
 import { createHash } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
+import type { BuildSettings } from "../providers/artifacts";
 import { DeploymentRun } from "../providers/resources";
 import type { Source } from "../source";
 import type { Experiment } from "./experiment";
@@ -12,8 +13,10 @@ export interface DeploymentArgs {
   readonly app: string;
   readonly env: string;
   readonly source: Source;
-  /** The gate's settings: others ask for another deployment, since what passed them is something else. */
+  /** What the gate asks (`gateRequirements`): more or less of it is another deployment. */
   readonly gate: unknown;
+  /** What is built beside the notebooks (`buildSettings`): another build is another deployment. @default nothing */
+  readonly build?: BuildSettings;
   /** @default the CI workflow's name (`GITHUB_WORKFLOW`), else `manual`. */
   readonly pipelineId?: string;
   /** @default none */
@@ -26,10 +29,14 @@ export interface DeploymentArgs {
 export class Deployment extends pulumi.ComponentResource {
   readonly deploymentId: pulumi.Output<string>;
   readonly deploymentUrl: pulumi.Output<string>;
+  /** Digest of the gate's settings and the build's. */
+  readonly gate: string;
 
   constructor(name: string, args: DeploymentArgs, options?: pulumi.ComponentResourceOptions) {
     super("notebook-releases:index:Deployment", name, {}, options);
-    const { workspace, experiment, app, env, source, gate } = args;
+    const { workspace, experiment, app, env, source } = args;
+    const asked = args.build ? { gate: args.gate, build: args.build } : args.gate;
+    this.gate = createHash("sha256").update(JSON.stringify(asked)).digest("hex");
     const run = new DeploymentRun(
       name,
       {
@@ -39,10 +46,11 @@ export class Deployment extends pulumi.ComponentResource {
         env,
         githash: source.commit.githash,
         digest: source.digest,
-        gate: createHash("sha256").update(JSON.stringify(gate)).digest("hex"),
+        gate: this.gate,
         source: source.commit.repository,
         pipelineId: args.pipelineId ?? process.env.GITHUB_WORKFLOW ?? "manual",
         note: args.note ?? "",
+        stackId: workspace.stackId,
       },
       workspace.options(this, args.after),
     );

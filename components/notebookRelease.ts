@@ -1,9 +1,12 @@
 /** `NotebookRelease`: one commit's notebooks and files in the workspace, at `<releaseRoot>/<githash>`. */
 import * as pulumi from "@pulumi/pulumi";
 import type { Principal } from "../databricks/permissions";
+import type { Artifact } from "../providers/artifacts";
 import { ReleaseDirectory } from "../providers/resources";
+import { DEFAULT_RETENTION, type Retention } from "../providers/retention/plan";
 import { MANIFEST } from "../providers/tables";
 import type { Source, SourceSpec } from "../source";
+import type { Artifacts } from "./artifacts";
 import type { Deployment } from "./deployment";
 import type { RegistryAddress } from "./registry";
 import type { Workspace } from "./workspace";
@@ -16,10 +19,14 @@ export interface NotebookReleaseArgs {
   readonly source: Source;
   /** Folder of all of the app's releases. */
   readonly releaseRoot: pulumi.Input<string>;
+  /** What was built of the commit. @default nothing */
+  readonly artifacts?: Artifacts;
   /** Who may read the release, beside its deployer. @default none */
   readonly readers?: readonly Principal[];
   /** The registry that decides whether a release is still needed. */
   readonly registry: RegistryAddress;
+  /** What `destroy` leaves to the root's other environments. @default `{ keep: 5, graceHours: 72 }` */
+  readonly retention?: Retention;
 }
 
 /** Complete or absent, never edited: `refresh` finds what was changed in the workspace, and the next `up` puts it back. */
@@ -28,6 +35,8 @@ export class NotebookRelease extends pulumi.ComponentResource {
   readonly githash: string;
   readonly spec: SourceSpec;
   readonly source: Source;
+  /** What was built of the commit; undefined where nothing is. */
+  readonly artifacts?: pulumi.Output<Artifact[]>;
 
   constructor(name: string, args: NotebookReleaseArgs, options?: pulumi.ComponentResourceOptions) {
     super("notebook-releases:index:NotebookRelease", name, {}, options);
@@ -40,6 +49,7 @@ export class NotebookRelease extends pulumi.ComponentResource {
     this.spec = spec;
     this.source = source;
     this.githash = source.commit.githash;
+    this.artifacts = args.artifacts?.artifacts;
     // An input, so that a preview knows it.
     this.path = pulumi.interpolate`${args.releaseRoot}/${this.githash}`;
     new ReleaseDirectory(
@@ -50,9 +60,11 @@ export class NotebookRelease extends pulumi.ComponentResource {
         ...registry,
         path: this.path,
         readers: [...(args.readers ?? [])],
+        ...(args.artifacts ? { build: args.artifacts.settings, artifacts: args.artifacts.artifacts } : {}),
         deploymentId: deployment.deploymentId,
+        retention: args.retention ?? DEFAULT_RETENTION,
       },
-      workspace.options(this, [deployment]),
+      workspace.options(this, [deployment, ...(args.artifacts ? [args.artifacts] : [])]),
     );
     this.registerOutputs({ path: this.path, githash: this.githash });
   }

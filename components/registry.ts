@@ -2,6 +2,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Changes } from "../providers/registryRow";
 import { RegistryRow } from "../providers/resources";
+import { DEFAULT_RETENTION, type Retention } from "../providers/retention/plan";
 import type { Deployment } from "./deployment";
 import type { Gate } from "./gate";
 import { sourceInputs, type NotebookRelease } from "./notebookRelease";
@@ -25,6 +26,8 @@ export interface RegistryArgs {
   readonly note?: string;
   /** Take over a row that exists before this stack's first deployment. @default false */
   readonly adopt?: boolean;
+  /** What a move leaves of releases that are not live any more. @default `{ keep: 5, graceHours: 72 }` */
+  readonly retention?: Retention;
 }
 
 export class Registry extends pulumi.ComponentResource {
@@ -48,6 +51,7 @@ export class Registry extends pulumi.ComponentResource {
         deploymentId: deployment.deploymentId,
         note: args.note ?? "",
         adopt: args.adopt ?? false,
+        retention: args.retention ?? DEFAULT_RETENTION,
       },
       workspace.options(this, [gate]),
     );

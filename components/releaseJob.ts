@@ -1,6 +1,8 @@
 /** `ReleaseJob`: a Databricks job on the live release, pinned to its path or dispatched by the registry. */
 import * as databricks from "@pulumi/databricks";
 import * as pulumi from "@pulumi/pulumi";
+import { addresses } from "../providers/artifacts";
+import { attachToJob } from "./compute";
 import type { NotebookRelease } from "./notebookRelease";
 import type { Registry } from "./registry";
 import type { Trigger } from "./trigger";
@@ -44,6 +46,14 @@ export class ReleaseJob extends pulumi.ComponentResource {
     const { workspace, registry, settings = {} } = args;
     const { app, env } = registry.address;
     const pin: Record<string, string> = args.mode === "pinned" ? { githash: args.release.githash } : {};
+    // The Databricks provider reads tasks back in this order; in another, each preview would show a change.
+    const tasks = [...args.tasks]
+      .sort((a, b) => (a.taskKey < b.taskKey ? -1 : 1))
+      .map((task) => jobTask(task, args));
+    const { artifacts } = args.release;
+    // A dispatching job never changes: its notebooks get the artifacts' addresses from the trigger.
+    const attached =
+      artifacts && args.mode === "pinned" ? attachToJob(tasks, settings.environments, artifacts) : { tasks };
     const job = new databricks.Job(
       name,
       {
@@ -52,10 +62,7 @@ export class ReleaseJob extends pulumi.ComponentResource {
         tags: pulumi
           .output(settings.tags)
           .apply((tags): Record<string, string> => ({ ...tags, app, env, ...pin })),
-        // The Databricks provider reads tasks back in this order; in another, each preview would show a change.
-        tasks: [...args.tasks]
-          .sort((a, b) => (a.taskKey < b.taskKey ? -1 : 1))
-          .map((task) => jobTask(task, args)),
+        ...attached,
       },
       { parent: this, dependsOn: workspace.after(registry) },
     );
@@ -68,6 +75,7 @@ export class ReleaseJob extends pulumi.ComponentResource {
 function jobTask(task: ReleaseTask, args: ReleaseJobArgs): databricks.types.input.JobTask {
   const { notebook, dependsOn = [], parameters = {}, ...settings } = task;
   const { address } = args.registry;
+  const { artifacts } = args.release;
   return {
     ...args.compute,
     ...settings,
@@ -75,7 +83,12 @@ function jobTask(task: ReleaseTask, args: ReleaseJobArgs): databricks.types.inpu
       args.mode === "pinned"
         ? {
             notebookPath: pulumi.interpolate`${args.release.path}/${notebook}`,
-            baseParameters: { app: address.app, env: address.env, ...parameters },
+            baseParameters: {
+              app: address.app,
+              env: address.env,
+              ...(artifacts ? { artifacts: artifacts.apply(addresses) } : {}),
+              ...parameters,
+            },
           }
         : {
             notebookPath: args.trigger.path,

@@ -21,6 +21,8 @@ export class Workspace extends pulumi.ComponentResource {
   readonly workspaceId: pulumi.Output<string>;
   /** Who made the stack's first deployment; default folders lie in their home. */
   readonly userName: pulumi.Output<string>;
+  /** The stack's own id among all that deploy the same app. */
+  readonly stackId: pulumi.Output<string>;
   /** The explicit, empty provider of all dynamic resources: with Pulumi's default one the stack's configuration would be stored in the state. */
   readonly dynamicProvider: pulumi.ProviderResource;
   private readonly check: WorkspaceCheck;
@@ -41,6 +43,7 @@ export class Workspace extends pulumi.ComponentResource {
     );
     this.workspaceId = this.check.workspaceId;
     this.userName = this.check.userName;
+    this.stackId = this.check.stackId;
     this.registerOutputs({ host: this.host, workspaceId: this.workspaceId });
   }
 

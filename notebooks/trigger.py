@@ -11,8 +11,12 @@
 # MAGIC | `timeout_seconds` | how long the notebook may take; `0`: no limit |
 # MAGIC
 # MAGIC All parameters but `registry_table`, `notebook` and `timeout_seconds` are handed to the notebook,
-# MAGIC with `githash` and `release_path` of the release. Its exit value is this notebook's;
-# MAGIC if it fails, this one fails.
+# MAGIC with `githash` and `release_path` of the release, and `artifacts` where it has some (their paths, separated by
+# MAGIC commas). Its exit value is this notebook's; if it fails, this one fails.
+# MAGIC
+# MAGIC A job that runs this notebook is the same for all releases, so it has none of their artifacts as libraries. A
+# MAGIC notebook that needs a wheel of pure Python puts it on its own path:
+# MAGIC `sys.path += [path for path in dbutils.widgets.get("artifacts").split(",") if path.endswith(".whl")]`
 # MAGIC
 # MAGIC Installed by notebook-releases at each deployment: changes made here are lost.
 
@@ -25,6 +29,8 @@ dbutils.widgets.text("notebook", "")
 dbutils.widgets.text("timeout_seconds", "0")
 
 # COMMAND ----------
+
+import json
 
 OWN = ("registry_table", "notebook", "timeout_seconds")
 
@@ -58,6 +64,17 @@ def live_release(table, app, env):
     return rows[0]["githash"], rows[0]["release_path"]
 
 
+def artifacts_of(release_path):
+    """The paths of what was built with the release, separated by commas; empty where nothing was."""
+    manifest = f"/Workspace{release_path.removeprefix('/Workspace')}/.release.json"
+    try:
+        with open(manifest, encoding="utf-8") as file:
+            return ",".join(artifact["path"] for artifact in json.load(file).get("artifacts", []))
+    except OSError as error:
+        print(f"whether the release has artifacts is not known: {error}")
+        return ""
+
+
 # COMMAND ----------
 
 parameters = dict(dbutils.widgets.getAll())
@@ -71,6 +88,9 @@ print(f"running {release}: {target}")
 
 arguments = {name: value for name, value in parameters.items() if name not in OWN}
 arguments.update(githash=githash, release_path=release_path)
+artifacts = artifacts_of(release_path)
+if artifacts:
+    arguments["artifacts"] = artifacts
 try:
     result = dbutils.notebook.run(target, timeout_seconds, arguments)
 except Exception as error:

@@ -11,6 +11,7 @@ const modules: Record<TypeName, () => unknown> = {
   SecretPermission: () => require("./secretPermission"),
   MlflowExperiment: () => require("./mlflowExperiment"),
   DeploymentRun: () => require("./deploymentRun"),
+  BuiltArtifacts: () => require("./builtArtifacts"),
   ReleaseDirectory: () => require("./releaseDirectory"),
   NotebookTestRun: () => require("./notebookTestRun"),
   RegistryRow: () => require("./registryRow"),

@@ -5,6 +5,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type * as pulumi from "@pulumi/pulumi";
 import { messageOf } from "../databricks/errors";
+import { say } from "./progress";
 import { propertiesWith, tables, type PropertyTable, type TypeName } from "./tables";
 
 /** What Pulumi sends in place of a value that is not known yet, in previews. */
@@ -63,6 +64,18 @@ export function dynamicProvider<I extends object, C extends object>(
     return rest as T;
   };
 
+  const driftOf = (values: Values) =>
+    drifting.flatMap((property) => (values[property] as string[] | undefined) ?? []);
+  const said = new Set<string>();
+  /** The engine's display says "update" and, of outputs that differ, nothing. A refresh reads and then compares: said once. */
+  const sayDrift = (id: string, drift: readonly string[]) => {
+    const text = [`${id} is not as it was deployed:`, ...drift.map((line) => `  ${line}`)].join("\n");
+    if (drift.length > 0 && !said.has(text)) {
+      said.add(text);
+      say(text);
+    }
+  };
+
   return {
     async check(olds: Values, news: Values) {
       try {
@@ -84,11 +97,12 @@ export function dynamicProvider<I extends object, C extends object>(
           // Named, because the engine wants a property; the id is what really changes.
           replaces.push(replacing[0] ?? "id");
         }
-        const drifted = drifting.some(
-          (property) => ((olds[property] as string[] | undefined)?.length ?? 0) > 0,
-        );
+        const drift = driftOf(olds);
+        if (replaces.length === 0) {
+          sayDrift(id, drift);
+        }
         return {
-          changes: replaces.length > 0 || drifted || updating.some(changed),
+          changes: replaces.length > 0 || drift.length > 0 || updating.some(changed),
           replaces,
           deleteBeforeReplace: false,
         };
@@ -119,6 +133,7 @@ export function dynamicProvider<I extends object, C extends object>(
           return { id, props };
         }
         const found = await handler.read(id, strip(props));
+        sayDrift(id, driftOf(found ?? {}));
         return found ? { id, props: found } : { id: "", props: {} };
       });
     },

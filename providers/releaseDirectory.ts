@@ -1,19 +1,23 @@
 /** `ReleaseDirectory`: one commit's files at `<root>/<githash>`: complete or absent, never edited. */
 import type { Client } from "../databricks/client";
 import { logBatch } from "../databricks/mlflow";
-import { deleteObject, getStatus, makeDirectory, type ObjectInfo } from "../databricks/objects";
+import { getStatus } from "../databricks/objects";
 import { grant, type Principal } from "../databricks/permissions";
 import { Warehouse } from "../databricks/sql";
 import { readSource, type Source } from "../source";
+import type { Artifact, BuildSettings } from "./artifacts";
+import { otherBuild, shownBuild } from "./build/settings";
 import { connect, type Place } from "./connection";
 import { asStepOf } from "./deployment";
 import { say } from "./progress";
 import { dynamicProvider, type Handler } from "./provider";
-import { isNamedByAnyRow, readRow, type RowKey } from "./registry/table";
+import { readRow, type RowKey } from "./registry/table";
 import { findDrift, listRelease, type Difference } from "./release/listing";
 import { readManifest, writeManifest, type Manifest } from "./release/manifest";
+import { collectAfterDestroy } from "./retention/occasions";
+import type { Retention } from "./retention/plan";
 import { MANIFEST } from "./tables";
-import { describeRelease, removeObjects, uploadFiles } from "./release/upload";
+import { uploadRelease } from "./release/upload";
 
 export interface Inputs extends Place, RowKey {
   warehouse: string;
@@ -25,7 +29,13 @@ export interface Inputs extends Place, RowKey {
   githash: string;
   digest: string;
   readers: Principal[];
+  /** Absent where nothing is built. */
+  build?: BuildSettings;
+  /** What the build made (`BuiltArtifacts`), for the manifest. @default none */
+  artifacts?: Artifact[];
   deploymentId: string;
+  /** For what `destroy` leaves to the root's other environments. */
+  retention: Retention;
 }
 export interface Computed {
   files: { notebooks: number; files: number };
@@ -57,7 +67,7 @@ const handler: Handler<Inputs, Computed> = {
 
   async read(_id, props) {
     const client = await connect(props);
-    const listing = await listRelease(client, props.path);
+    const listing = await listRelease(client, props.path, props.artifacts);
     if (!listing) {
       return undefined;
     }
@@ -73,9 +83,6 @@ const handler: Handler<Inputs, Computed> = {
     const drift = found
       ? found.filter(({ what }) => what !== "unknown").map(named)
       : [manifest ? "the manifest is another commit's" : `missing ${MANIFEST}`];
-    if (drift.length > 0) {
-      say(`${props.path} is not as it was deployed:\n${drift.map((line) => `  ${line}`).join("\n")}`);
-    }
     return { ...props, drift };
   },
 
@@ -85,14 +92,10 @@ const handler: Handler<Inputs, Computed> = {
    */
   async delete(_id, props) {
     const client = await connect(props);
-    const warehouse = new Warehouse(client, props.warehouse);
-    if (
-      (await readRow(warehouse, props.table, props)) ||
-      (await isNamedByAnyRow(warehouse, props.table, props.path))
-    ) {
-      return;
+    const row = await readRow(new Warehouse(client, props.warehouse), props.table, props);
+    if (!row) {
+      await collectAfterDestroy(client, props, props.path);
     }
-    await deleteObject(client, props.path);
   },
 };
 
@@ -108,7 +111,6 @@ async function bringAbout(client: Client, inputs: Inputs): Promise<Computed> {
   }
   const manifest = await readManifest(client, path);
   refuseOther(manifest, inputs);
-  await makeDirectory(client, path);
   await uploadWhatIsWrong(client, inputs, source, manifest);
   await grantReaders(client, path, inputs.readers);
   const notebooks = source.files.filter(({ kind }) => kind === "notebook").length;
@@ -116,48 +118,53 @@ async function bringAbout(client: Client, inputs: Inputs): Promise<Computed> {
 }
 
 async function uploadWhatIsWrong(client: Client, inputs: Inputs, source: Source, manifest?: Manifest) {
-  const { path, sourcePath, exclude } = inputs;
-  const listing = (await listRelease(client, path)) ?? new Map<string, ObjectInfo>();
-  const wrong = manifest ? await findDrift(client, path, manifest.files, listing) : undefined;
+  const { path, sourcePath, exclude, build, artifacts = [] } = inputs;
+  const listing = await listRelease(client, path, artifacts);
+  const wrong = manifest && (await findDrift(client, path, manifest.files, listing ?? new Map()));
   if (wrong?.length === 0) {
     say(`${path} is complete and unedited: nothing to upload`);
     return;
   }
-  const known = new Set(source.files.map(({ target }) => target));
-  const surplus = [...listing].flatMap(([target, { object_type }]) => {
-    return known.has(target) || target === MANIFEST || object_type === "DIRECTORY" ? [] : [target];
-  });
   const damaged = wrong && new Set(wrong.map(({ target }) => target));
-  const files = damaged ? source.files.filter(({ target }) => damaged.has(target)) : source.files;
-  // An object of another type under a file's name cannot be overwritten.
-  const ofOtherType = files.filter(({ target, kind }) => {
-    const object = listing.get(target);
-    return object && object.object_type !== kind.toUpperCase();
+  const isWanted = ({ target }: { target: string }) => !damaged || damaged.has(target);
+  const wanted = source.files.filter(isWanted);
+  const files = await uploadRelease({
+    client,
+    workspaceId: inputs.workspaceId,
+    release: path,
+    commit: source.commit,
+    files: source.files,
+    wanted,
+    listing,
+    known: manifest?.files.filter((file) => !isWanted(file)),
+    artifacts,
   });
-  await removeObjects(client, path, [...surplus, ...ofOtherType.map(({ target }) => target)]);
-  await uploadFiles(client, path, source.commit, sourcePath, files);
   await writeManifest(client, path, {
-    version: 2,
+    version: 3,
     githash: source.commit.githash,
     repository: source.commit.repository,
     path: sourcePath,
     exclude,
     digest: source.digest,
-    files: await describeRelease(client, path, source.files),
+    files,
+    ...(build ? { build } : {}),
+    artifacts,
   });
-  say(`${path}: ${files.length} of ${source.files.length} files uploaded`);
+  say(`${path}: ${wanted.length} of ${source.files.length} files uploaded`);
 }
 
 /** The same commit with other settings is another release and needs another root. */
 function refuseOther(manifest: Manifest | undefined, inputs: Inputs): void {
-  if (!manifest || manifest.digest === inputs.digest) {
+  const build = manifest && otherBuild(manifest, inputs.build);
+  if (!manifest || (manifest.digest === inputs.digest && !build)) {
     return;
   }
-  const settings = (path: string, exclude: readonly string[]) =>
-    `path "${path}", exclude [${exclude.join(", ")}]`;
+  const settings = (path: string, exclude: readonly string[], built: BuildSettings | undefined) =>
+    `path "${path}", exclude [${exclude.join(", ")}]${build ? `, ${shownBuild(built)}` : ""}`;
   throw new Error(
-    `${inputs.path} holds this commit with other settings: ${settings(manifest.path, manifest.exclude)}; ` +
-      `this stack asks for ${settings(inputs.sourcePath, inputs.exclude)}. Use the same settings or another releaseRoot.`,
+    `${inputs.path} holds this commit with other settings: ${settings(manifest.path, manifest.exclude, manifest.build)}; ` +
+      `this stack asks for ${settings(inputs.sourcePath, inputs.exclude, inputs.build)}. ` +
+      "Use the same settings or another releaseRoot.",
   );
 }
 

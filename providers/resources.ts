@@ -1,5 +1,7 @@
 /** The resources that the program declares; what they do is in the file of the same name, loaded by the engine's side only. */
 import type * as pulumi from "@pulumi/pulumi";
+import type { Artifact } from "./artifacts";
+import type * as builtArtifacts from "./builtArtifacts";
 import type * as deploymentRun from "./deploymentRun";
 import type * as mlflowExperiment from "./mlflowExperiment";
 import type * as notebookTestRun from "./notebookTestRun";
@@ -18,8 +20,14 @@ type Out<T> = pulumi.Output<T>;
 export class WorkspaceCheck extends ShellResource {
   declare readonly workspaceId: Out<string>;
   declare readonly userName: Out<string>;
+  declare readonly stackId: Out<string>;
   constructor(name: string, args: Args<workspace.Inputs>, options: ShellOptions) {
-    super("Workspace", name, { workspaceId: undefined, userName: undefined, ...args }, options);
+    super(
+      "Workspace",
+      name,
+      { workspaceId: undefined, userName: undefined, stackId: undefined, ...args },
+      options,
+    );
   }
 }
 
@@ -60,6 +68,13 @@ export class DeploymentRun extends ShellResource {
   declare readonly deploymentUrl: Out<string>;
   constructor(name: string, args: Args<deploymentRun.Inputs>, options: ShellOptions) {
     super("DeploymentRun", name, args, options);
+  }
+}
+
+export class BuiltArtifacts extends ShellResource {
+  declare readonly artifacts: Out<Artifact[]>;
+  constructor(name: string, args: Args<builtArtifacts.Inputs>, options: ShellOptions) {
+    super("BuiltArtifacts", name, args, options);
   }
 }
 

@@ -1,4 +1,5 @@
 /** `Workspace`: checks the ground before anything changes, and remembers which workspace the stack was deployed to. */
+import { randomUUID } from "node:crypto";
 import { identify, wrongWorkspace } from "./connection";
 import { dynamicProvider, isKnown, type Handler } from "./provider";
 
@@ -9,6 +10,8 @@ export interface Inputs {
   workspaceId?: string;
   /** Who made the first deployment; the default release root lies in their home, whoever deploys later. */
   userName?: string;
+  /** This stack's own id among all that deploy the same app; made once (`gate/interrupted.ts` says what for). */
+  stackId?: string;
 }
 
 const handler: Handler<Inputs, object> = {
@@ -26,7 +29,9 @@ const handler: Handler<Inputs, object> = {
         problems: [{ property: "host", reason: wrongWorkspace(news.host, me.workspaceId, expected) }],
       };
     }
-    return { inputs: { ...news, workspaceId: me.workspaceId, userName: olds.userName ?? me.userName } };
+    const userName = olds.userName ?? me.userName;
+    const stackId = olds.stackId ?? randomUUID();
+    return { inputs: { ...news, workspaceId: me.workspaceId, userName, stackId } };
   },
 
   async create(inputs) {

@@ -1,4 +1,4 @@
-/** The example's git repository: bare, made of `notebooks/`, with two commits that are the same on every machine. */
+/** The example's git repository: bare, made of `notebooks/` and of what its build needs, with two commits that are the same on every machine. */
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -27,9 +27,23 @@ interface Commit {
   readonly whole: boolean;
 }
 
-/** Makes the repository at `bare` of the folder `notebooks`, or adds a commit where that folder has changed since. */
-export async function makeExample(notebooks: string, bare: string): Promise<void> {
-  const files = readTree(notebooks);
+/** Where the wheel's sources are in the repository. */
+export const TESTKIT = "testkit";
+/** What of `testkit/python` its wheel is made of. */
+const WHEEL_SOURCES = /^(pyproject\.toml$|src\/|backend\/)/;
+
+/**
+ * Makes the repository at `bare` of the folder `notebooks`, or adds a commit where that folder has changed since.
+ * @param testkit folder of the Python testkit, which the example's build makes a wheel of. @default none
+ */
+export async function makeExample(notebooks: string, bare: string, testkit?: string): Promise<void> {
+  const wheel = testkit === undefined ? [] : [...readTree(testkit)];
+  const files: Tree = new Map([
+    ...readTree(notebooks),
+    ...wheel
+      .filter(([path]) => WHEEL_SOURCES.test(path))
+      .map(([path, content]) => [`${TESTKIT}/${path}`, content] as const),
+  ]);
   const source = hashOf(files);
   if (existsSync(join(bare, STAMP))) {
     if (readFileSync(join(bare, STAMP), "utf8") === source) return;

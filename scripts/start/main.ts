@@ -13,7 +13,7 @@ const UP = ["up", "--yes", "--skip-preview", "--suppress-outputs"];
 
 async function start(stack: Stack): Promise<void> {
   const started = performance.now();
-  await makeExample(join(ROOT, "notebooks"), EXAMPLE);
+  await makeExample(join(ROOT, "notebooks"), EXAMPLE, join(ROOT, "testkit", "python"));
   await stack.prepare({ repository: EXAMPLE, ref: BRANCH }, setting("NOTEBOOK_RELEASES_WAREHOUSE"));
   say(`Deploying ${APP} with pulumi ${UP.join(" ")} --stack ${STACK}`);
   await stack.show(UP);

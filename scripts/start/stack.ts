@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { parse, stringify } from "yaml";
+import { TESTKIT } from "./example";
 import { run, runOnTerminal, StartError } from "./run";
 import { tidier } from "./tidy";
 
@@ -24,6 +25,12 @@ export interface Outputs {
   readonly tests?: Readonly<Record<string, { readonly result: string; readonly seconds: number }>>;
   readonly jobs?: Readonly<Record<string, string>>;
 }
+
+/** Python alone makes the testkit's wheel: nothing is downloaded, and the same commit gives the same bytes. */
+export const BUILD = {
+  command: `python3 ${TESTKIT}/backend/wheel_backend.py dist`,
+  artifacts: ["dist/*.whl"],
+};
 
 interface StackFile {
   encryptionsalt?: string;
@@ -123,7 +130,8 @@ function configuration(
 ): Record<string, unknown> {
   const values = {
     app: APP,
-    source: { ...source, exclude: ["**/*.md"] },
+    source: { ...source, exclude: ["**/*.md", `${TESTKIT}/**`] },
+    build: BUILD,
     registry: { warehouse, table: "main.deployments.registry" },
     secrets: {
       scope: SCOPE,

@@ -76,7 +76,7 @@ function deploy() {
     app: "churn",
     env: "staging",
     source,
-    gate: { tests, gateSettings },
+    gate: components.gateRequirements(tests, gateSettings),
     note: "first",
   });
   const spec = { repository: source.commit.repository, ref: "main", path: "notebooks", exclude: ["**/*.md"] };
@@ -94,7 +94,7 @@ function deploy() {
     experiment,
     deployment,
     release,
-    env: "staging",
+    registry: address,
     tests,
     settings: gateSettings,
   });

@@ -40,6 +40,9 @@ describe("the stack's configuration", () => {
       retries: 0,
       parallel: 8,
       parameters: {},
+      branchTests: {},
+      metrics: [],
+      reuse: "rollback",
     });
     assert.deepEqual(config.source, {
       ...(good.source as object),
@@ -121,13 +124,30 @@ describe("the stack's configuration", () => {
 
   it("says of settings that belong to a later version that they are not here yet", () => {
     assert.match(
-      problems({ ...good, build: { command: "x" } }),
-      /build: building artifacts is not in this version yet/,
+      problems({ ...good, github: { owner: "x" } }),
+      /github: GitHub's statuses is not in this version yet/,
     );
-    assert.match(
-      problems({ ...good, gate: { metrics: [] } }),
-      /gate.metrics: limits on metrics is not in this version yet/,
-    );
+  });
+
+  it("wants a limit in each of the gate's metrics, one identity to run as, and a known answer to reuse", () => {
+    const gate = { metrics: [{ name: "rmse" }], runAs: {}, reuse: "sometimes", maxSlowdownPercent: -1 };
+    const text = problems({ ...good, gate });
+    assert.match(text, /gate\.metrics\.0 .*at least one of min, max, maxRegressionPercent/);
+    assert.match(text, /gate\.runAs .*one of userName, servicePrincipalName/);
+    assert.match(text, /gate\.reuse is "sometimes"; expected never \| rollback \| always/);
+    assert.match(text, /gate\.maxSlowdownPercent is -1; expected at least 0/);
+  });
+
+  it("wants of a build a command, artifacts, and a place that is a volume's or DBFS's", () => {
+    const build = { command: "make", artifacts: ["dist/*.whl"] };
+    assert.deepEqual(parse({ ...good, build }).build, { ...build, timeoutSeconds: 1800 });
+    for (const to of ["/Volumes/main/releases/churn", "/Volumes/a/b/c/d e", "dbfs:/builds"]) {
+      assert.equal(parse({ ...good, build: { ...build, to } }).build?.to, to);
+    }
+    for (const to of ["/Volumes/main/releases", "/Shared/x", "dbfs:/", "/Volumes/a/b/c/", "dbfs:/a/../b"]) {
+      assert.match(problems({ ...good, build: { ...build, to } }), /build\.to is .*; expected/);
+    }
+    assert.match(problems({ ...good, build: { command: "", artifacts: [] } }), /build\.artifacts is \[\]/);
   });
 
   it("wants exactly one of a job's notebook and tasks", () => {

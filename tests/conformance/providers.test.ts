@@ -108,7 +108,8 @@ describe("all providers", function () {
       });
     } else {
       it("has nothing that is changed in place", () => {
-        assert.deepEqual(propertiesWith(table, "update", "drift"), []);
+        assert.deepEqual(propertiesWith(table, "update"), []);
+        assert.equal(propertiesWith(table, "drift").length > 0, (entry.drifts ?? []).length > 0);
       });
     }
 

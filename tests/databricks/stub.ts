@@ -1,5 +1,5 @@
 /** A tiny HTTP server for the client's tests: answers what it was told to, in turn, and remembers what it was asked. */
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Client, type ClientOptions } from "../../databricks/client";
 
@@ -8,6 +8,7 @@ export interface Seen {
   /** With the query. */
   readonly path: string;
   readonly authorization: string;
+  readonly headers: IncomingHttpHeaders;
   readonly body: string;
 }
 export type Reply = (response: ServerResponse, request: Seen) => void;
@@ -73,6 +74,7 @@ export class Stub {
       method: request.method ?? "",
       path: request.url ?? "",
       authorization: request.headers.authorization ?? "",
+      headers: request.headers,
       body: Buffer.concat(chunks).toString("utf8"),
     };
     this.seen.push(seen);

@@ -31,7 +31,7 @@ export = async () => {
   });
   const releaseRoot = "/Shared/releases/consumer";
   const release = new releases.NotebookRelease("release", { workspace, deployment, spec, source, releaseRoot, registry: address });
-  const gate = new releases.Gate("gate", { workspace, experiment, deployment, release, env, tests, settings });
+  const gate = new releases.Gate("gate", { workspace, experiment, deployment, release, registry: address, tests, settings });
   const registry = new releases.Registry("registry", { workspace, address, deployment, release, gate });
   const trigger = new releases.Trigger("trigger", { workspace, releaseRoot });
   const job = new releases.ReleaseJob("consumer-daily", {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { failed, ok } from "../support/pulumi";
 import { failing, passing, score } from "./example";
-import { mutating, Scenario } from "./scenario";
+import { imports, mutating, Scenario } from "./scenario";
 
 const ROOT = "/Users/admin@local.workspace/releases/gated";
 const MESSAGE = "the forecast is off by 3.14";
@@ -67,11 +67,13 @@ describe("a failing test", function () {
   });
 
   it("the next up is a new deployment with a new run of the tests", async () => {
-    const deployment = await stoppedUp();
+    const { result: deployment, requests } = await scenario.requestsOf(stoppedUp);
+    assert.deepEqual(imports(requests), [], "nothing is uploaded again");
     assert.ok(!failedDeployments.has(deployment), "another MLflow run");
     failedDeployments.add(deployment);
     await check(deployment);
     assert.equal((await scenario.gateRuns(broken)).length, 2);
+    assert.equal((await scenario.deployment(deployment)).tags.retry_of, [...failedDeployments][0]);
   });
 
   it("refresh copes with what the failures left in the state", async () => {

@@ -1,9 +1,9 @@
 /** An up whose process is killed while the tests run: the next one goes on with the same test run. */
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { notebook } from "../source/support";
+import { killEngine } from "../support/engineProcess";
 import { failed, ok } from "../support/pulumi";
 import { poll, Scenario } from "./scenario";
 
@@ -67,26 +67,3 @@ describe("an up that is killed", function () {
     ok(await scenario.stack.up("--expect-no-changes"));
   });
 });
-
-/** Kills the engine that works in this folder and everything that it started, as the machine's end would; its plugins have groups of their own. */
-function killEngine(folder: string): void {
-  const table = execFileSync("ps", ["-A", "-ww", "-o", "pid=,ppid=,args="], { encoding: "utf8" })
-    .split("\n")
-    .map((line) => /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(line))
-    .flatMap((match) =>
-      match ? [{ pid: Number(match[1]), parent: Number(match[2]), command: match[3] as string }] : [],
-    );
-  const engine = table.find(({ command }) => command.startsWith(`pulumi --cwd ${folder} up`));
-  assert.ok(engine, "the engine runs");
-  const tree = [engine.pid];
-  for (const parent of tree) {
-    tree.push(...table.filter((row) => row.parent === parent).map(({ pid }) => pid));
-  }
-  for (const member of tree) {
-    try {
-      process.kill(member, "SIGKILL");
-    } catch {
-      // It has ended by itself.
-    }
-  }
-}

@@ -186,6 +186,8 @@ describe("the main line", function () {
     assert.deepEqual(changedResources(output), ["ReleaseDirectory release updated"]);
     assert.match(output, /^ +added tests\/added$/m);
     assert.match(output, /^ +missing pipeline\/features$/m);
+    const planned = ok(await scenario.stack.preview()).output;
+    assert.match(planned, /is not as it was deployed:\n +missing pipeline\/features\n +added tests\/added\n/);
     ok(await scenario.stack.up());
     assert.ok(await scenario.exists(`${release}/pipeline/features`));
     assert.ok(!(await scenario.exists(`${release}/tests/added`)));

@@ -37,7 +37,7 @@ export interface JobRun {
   }[];
 }
 
-const ENDED = new Set(["TERMINATED", "SKIPPED", "INTERNAL_ERROR"]);
+export const ENDED = new Set(["TERMINATED", "SKIPPED", "INTERNAL_ERROR"]);
 
 export class Scenario {
   readonly stack: PulumiStack;

@@ -3,6 +3,9 @@ import { execFileSync } from "node:child_process";
 import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { addCommit, makeExample, parentOf, subjectOf } from "../../scripts/start/example";
+import { BUILD } from "../../scripts/start/stack";
+import { readSource } from "../../source";
+import { build } from "../../source/build";
 import { removeSandboxes, sandbox } from "./sandbox";
 
 const NOTEBOOKS = join(__dirname, "..", "..", "notebooks");
@@ -36,6 +39,25 @@ describe("npm start: the example's repository", () => {
       assert.ok(content.equals(readFileSync(join(NOTEBOOKS, file))), file);
     }
   });
+
+  it("has what its build needs, and builds the testkit's wheel with Python alone, the same each time", async () => {
+    const folder = sandbox();
+    const bare = join(folder, "example.git");
+    await makeExample(NOTEBOOKS, bare, join(NOTEBOOKS, "..", "testkit", "python"));
+    const spec = { repository: bare, ref: "main", exclude: ["**/*.md", "testkit/**"] };
+    const options = { cacheDir: join(folder, "cache") };
+    const { commit, files } = await readSource(spec, options);
+    assert.ok(!files.some(({ target }) => target.startsWith("testkit")));
+    const once = async () => {
+      const built = await build(commit, BUILD, options);
+      await built.dispose();
+      return built.files.map(({ name, sha256 }) => `${name} ${sha256}`);
+    };
+    const [wheel, ...more] = await once();
+    assert.match(wheel ?? "", /^notebook_releases_testkit-[\d.]+-py3-none-any\.whl /);
+    assert.deepEqual([wheel, ...more], await once());
+    assert.deepEqual(more, []);
+  }).timeout(30_000);
 
   it("stays as it is the second time, and takes over what has changed since", async () => {
     const folder = sandbox();

@@ -57,6 +57,8 @@ export class PulumiStack {
   readonly program = join(this.folder, "program");
   readonly stack: string;
   env: Record<string, string | undefined>;
+  /** What the last command has printed so far. */
+  heard = "";
   private started = false;
 
   constructor(options: StackOptions = {}) {
@@ -126,10 +128,14 @@ export class PulumiStack {
   }
 
   private pulumi(args: readonly string[], limitMs: number): Promise<PulumiRun> {
-    return execute("pulumi", ["--cwd", this.program, ...args], this.environment(), limitMs);
+    this.heard = "";
+    return execute("pulumi", ["--cwd", this.program, ...args], this.environment(), limitMs, (text) => {
+      this.heard += text;
+    });
   }
 
-  private environment(): NodeJS.ProcessEnv {
+  /** The variables with which `pulumi` works on this stack, and nothing else of ours. */
+  environment(): NodeJS.ProcessEnv {
     const { HOME, TMPDIR, LANG, NOTEBOOK_RELEASES_CACHE, XDG_CACHE_HOME } = process.env;
     return {
       HOME,
@@ -168,16 +174,21 @@ function execute(
   args: readonly string[],
   env: NodeJS.ProcessEnv,
   limitMs: number,
+  hear: (text: string) => void = () => undefined,
 ): Promise<PulumiRun> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { env, stdio: ["ignore", "pipe", "pipe"], timeout: limitMs });
     let output = "";
     let stdout = "";
     child.stdout.on("data", (data: Buffer) => {
+      hear(data.toString());
       output += data.toString();
       stdout += data.toString();
     });
-    child.stderr.on("data", (data: Buffer) => (output += data.toString()));
+    child.stderr.on("data", (data: Buffer) => {
+      hear(data.toString());
+      output += data.toString();
+    });
     child.on("error", reject);
     child.on("close", (code) => resolve({ code: code ?? -1, output, stdout }));
   });

@@ -51,7 +51,10 @@ async function release(ground: Ground): Promise<Values> {
     ...row(ground),
     path: `/Shared/${unique("releases")}/${inputs.githash}`,
     readers: [],
+    build: { command: "true", artifacts: ["nb/data/*"], to: "" },
+    artifacts: [],
     deploymentId,
+    retention: { keep: 5, graceHours: 72 },
   };
 }
 
@@ -158,10 +161,51 @@ export const cases: readonly Case[] = [
       experimentId: await ground.experiment(),
       ...{ app: "churn", env: "test", githash: ground.githash, digest: "d".repeat(64), gate: "g".repeat(64) },
       ...{ source: ground.repository.directory, pipelineId: "manual", note: "a note" },
+      stackId: unique("stack"),
     }),
     exists: async (ground, { deploymentId }) =>
       (await ground.mlflowRun(deploymentId)).tags.status === "running",
     kept: true,
+  },
+  {
+    type: "BuiltArtifacts",
+    inputs: async (ground) => {
+      const { digest: _, ...commit } = (await ground.source()).inputs;
+      const { deploymentId } = await ground.deployment();
+      return {
+        ...ground.place,
+        ...commit,
+        command: "mkdir dist && cat nb/data/zones.csv > dist/zones.txt",
+        globs: ["dist/*"],
+        to: "",
+        timeoutSeconds: 60,
+        releasePath: `/Shared/${unique("releases")}/${commit.githash}`,
+        deploymentId,
+      };
+    },
+    exists: async ({ workspace }, { artifacts }) =>
+      (await workspace.api("GET", `${objects}/get-status?path=${encodeURIComponent(artifacts[0].path)}`))
+        .status === 200,
+    kept: true,
+    drifts: [
+      {
+        what: "a deleted artifact",
+        happen: ({ workspace }, { artifacts }) =>
+          workspace.ok("POST", `${objects}/delete`, { path: artifacts[0].path }),
+        shows: /missing zones\.txt/,
+      },
+      {
+        what: "an edited artifact",
+        happen: ({ workspace }, { artifacts }) =>
+          workspace.ok("POST", `${objects}/import`, {
+            path: artifacts[0].path,
+            content: Buffer.from("zone,name\n1,Harbor!\n").toString("base64"),
+            format: "RAW",
+            overwrite: true,
+          }),
+        shows: /edited zones\.txt/,
+      },
+    ],
   },
   {
     type: "ReleaseDirectory",
@@ -225,7 +269,9 @@ export const cases: readonly Case[] = [
       return {
         ...ground.place,
         ...(await ground.deployment()),
-        ...{ env: "test", githash: ground.githash, releasePath, tests: ["tests/test_a"] },
+        ...row(ground),
+        ...{ githash: ground.githash, digest: "d".repeat(64), gate: "g".repeat(64) },
+        ...{ releasePath, tests: ["tests/test_a"], artifacts: [] },
         settings: { timeoutSeconds: 60, retries: 0, parallel: 2, parameters: {}, compute: {} },
       };
     },
@@ -245,6 +291,7 @@ export const cases: readonly Case[] = [
         deploymentId,
         note: "a note",
         adopt: false,
+        retention: { keep: 5, graceHours: 72 },
       };
     },
     updated: async (ground, inputs) => {

@@ -49,7 +49,9 @@ export class Resource {
     const { changes, replaces } = await this.diff(checked);
     if (replaces.length > 0) {
       const old = { id: this.id, outs: this.outs };
-      await this.create(checked);
+      // A replacement is checked anew, as if there had been none before.
+      this.inputs = {};
+      await this.create(await this.checked(news));
       await this.provider.delete?.(old.id, wire(old.outs));
       return "replace";
     }
