@@ -21,6 +21,16 @@ export function score(version: string): string {
   );
 }
 
+/** A test that waits for a file, so that the gate takes as long as this test needs; a minute at most. */
+export const WAITING = notebook(`
+import os, time
+dbutils.widgets.text("go", "")
+end = time.time() + 60
+while not os.path.exists(dbutils.widgets.get("go")):
+    assert time.time() < end, "nobody said go"
+    time.sleep(0.05)
+`);
+
 const FILES: Readonly<Record<string, TestFile>> = {
   "README.md": "Not released.\n",
   "notebooks/pipeline/score.py": score("v1"),

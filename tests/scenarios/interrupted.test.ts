@@ -2,20 +2,10 @@
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { notebook } from "../source/support";
 import { killEngine } from "../support/engineProcess";
 import { failed, ok } from "../support/pulumi";
+import { WAITING } from "./example";
 import { poll, Scenario } from "./scenario";
-
-/** A test that waits for a file, so that the gate takes as long as this test needs; a minute at most. */
-const WAITING = notebook(`
-import os, time
-dbutils.widgets.text("go", "")
-end = time.time() + 60
-while not os.path.exists(dbutils.widgets.get("go")):
-    assert time.time() < end, "nobody said go"
-    time.sleep(0.05)
-`);
 
 describe("an up that is killed", function () {
   this.timeout(180_000);
