@@ -55,7 +55,10 @@ const handler: Handler<Inputs, Computed> = {
     if (![news.host, news.workspaceId, news.releasePath].every(isKnown)) {
       return { inputs: news };
     }
-    const manifest = await readManifest(await connect(news), news.releasePath);
+    // Where it cannot be asked, a preview knows less, and `create` says why.
+    const manifest = await connect(news)
+      .then((client) => readManifest(client, news.releasePath))
+      .catch(() => undefined);
     const known = manifest && !otherBuild(manifest, settingsOf(news));
     return { inputs: known ? { ...news, artifacts: [...manifest.artifacts] } : news };
   },
