@@ -37,8 +37,14 @@ function files(commit: number): Record<string, string> {
   };
 }
 
-for (const way of ["files", "archive"]) {
-  describe(`a release by ${way}, killed after each of its requests`, function () {
+/** By archive only after requests that change something: what a question leaves is what the change before it left. */
+const WAYS = [
+  { way: "files", what: "requests", counts: () => true },
+  { way: "archive", what: "changes", counts: (method: string) => method === "POST" },
+] as const;
+
+for (const { way, what, counts } of WAYS) {
+  describe(`a release by ${way}, killed after each of its ${what}`, function () {
     this.timeout(600_000);
     let workspace: LocalWorkspace;
     let proxy: Proxy;
@@ -71,8 +77,9 @@ for (const way of ["files", "archive"]) {
         const path = `/Shared/killed/${way}/${githash}`;
         await declare(path, githash);
         let seen = 0;
-        proxy.afterwards = ({ path: asked, body }) => {
-          if (!`${decodeURIComponent(asked)} ${body}`.includes(path) || ++seen !== k) {
+        proxy.afterwards = ({ method, path: asked, body }) => {
+          const isOurs = counts(method) && `${decodeURIComponent(asked)} ${body}`.includes(path);
+          if (!isOurs || ++seen !== k) {
             return false;
           }
           killEngine(stack.program);
@@ -94,7 +101,7 @@ for (const way of ["files", "archive"]) {
         ok(await stack.up());
         await assertRight(path, k);
       }
-      assert.ok(kills >= 8 && kills < MOST_REQUESTS, `${kills} kills`);
+      assert.ok(kills >= 4 && kills < MOST_REQUESTS, `${kills} kills`);
       ok(await stack.refresh("--expect-no-changes"));
       ok(await stack.up("--expect-no-changes"));
     });
