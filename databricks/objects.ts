@@ -147,3 +147,8 @@ export async function deleteObject(client: Client, path: string, pace?: Pace): P
     }
   }
 }
+
+/** A path as the API lists it: the same object is named with and without the `/Workspace` prefix. */
+export function plainPath(path: string): string {
+  return path.replace(/^\/Workspace(?=\/)/, "");
+}

@@ -10,7 +10,7 @@ import {
   uploadFile,
   type FileInfo,
 } from "../../databricks/files";
-import { deleteObject, listDirectory, makeDirectory } from "../../databricks/objects";
+import { deleteObject, listDirectory, makeDirectory, plainPath } from "../../databricks/objects";
 import { downloadWorkspaceFile, uploadWorkspaceFile } from "../../databricks/workspaceFiles";
 
 /** All paths as compute wants them: `/Workspace/…`, `/Volumes/…`, `dbfs:/…`. */
@@ -61,11 +61,10 @@ function dbfs(client: Client): Store {
 }
 
 function workspace(client: Client): Store {
-  const plain = (path: string) => path.replace(/^\/Workspace(?=\/)/, "");
   return {
-    makeFolder: (folder) => makeDirectory(client, plain(folder)),
+    makeFolder: (folder) => makeDirectory(client, plainPath(folder)),
     list: async (folder) => {
-      const objects = await listDirectory(client, plain(folder));
+      const objects = await listDirectory(client, plainPath(folder));
       return (
         objects &&
         new Map(
@@ -78,9 +77,9 @@ function workspace(client: Client): Store {
         )
       );
     },
-    read: (path) => downloadWorkspaceFile(client, plain(path)),
-    write: (path, content) => uploadWorkspaceFile(client, plain(path), content),
-    remove: (path) => deleteObject(client, plain(path)),
-    removeFolder: (folder) => deleteObject(client, plain(folder)),
+    read: (path) => downloadWorkspaceFile(client, plainPath(path)),
+    write: (path, content) => uploadWorkspaceFile(client, plainPath(path), content),
+    remove: (path) => deleteObject(client, plainPath(path)),
+    removeFolder: (folder) => deleteObject(client, plainPath(folder)),
   };
 }

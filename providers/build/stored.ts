@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { posix } from "node:path";
 import type { Client } from "../../databricks/client";
+import { plainPath } from "../../databricks/objects";
 import type { BuiltFile } from "../../source/build";
 import { ARTIFACTS_FOLDER, type Artifact } from "../artifacts";
 import { sha256 } from "../release/manifest";
@@ -13,15 +14,12 @@ export type Written = Readonly<Record<string, number>>;
 
 /** The folder of a commit's artifacts, as compute wants it. @param to as configured */
 export function folderOf(to: string, releasePath: string, githash: string): string {
-  return to === ""
-    ? `/Workspace${releasePath.replace(/^\/Workspace(?=\/)/, "")}/${ARTIFACTS_FOLDER}`
-    : `${to}/${githash}`;
+  return to === "" ? `/Workspace${plainPath(releasePath)}/${ARTIFACTS_FOLDER}` : `${to}/${githash}`;
 }
 
 /** Whether the folder goes when the release goes. */
 export function isInRelease(path: string, releasePath: string): boolean {
-  const plain = (value: string) => value.replace(/^\/Workspace(?=\/)/, "");
-  return plain(path).startsWith(`${plain(releasePath)}/`);
+  return plainPath(path).startsWith(`${plainPath(releasePath)}/`);
 }
 
 /** Names of the artifacts that are not as they should be, with what is wrong: `missing x.whl`, `edited x.whl`. */

@@ -1,6 +1,6 @@
 /** Archives that a workspace exports: what is in them, and which entry is which notebook. */
 import { unzipSync } from "fflate";
-import type { ObjectInfo } from "../../databricks/objects";
+import { plainPath, type ObjectInfo } from "../../databricks/objects";
 
 /** All that one archive may unpack to. The documented limit of an export is 10 MB; this only bounds the memory. */
 const MAX_UNPACKED_BYTES = 256 * 1024 * 1024;
@@ -111,7 +111,7 @@ function doubtfulNames(
 
 /** "", "folder/", "parent/folder/", … and the same from the workspace's root with a slash before it. */
 function possibleStarts(path: string): string[] {
-  const parts = path.replace(/^\/Workspace(?=\/)/, "").split("/");
+  const parts = plainPath(path).split("/");
   const starts = parts.map((_, index) => [...parts.slice(index), ""].join("/"));
   return ["", ...starts, `Workspace${starts[0]}`];
 }

@@ -1,6 +1,6 @@
 /** What is really in a release: its listing, and how that differs from what should be there. */
 import type { Client } from "../../databricks/client";
-import { listDirectory, type ObjectInfo } from "../../databricks/objects";
+import { listDirectory, plainPath, type ObjectInfo } from "../../databricks/objects";
 import type { Artifact } from "../artifacts";
 import { MANIFEST } from "../tables";
 import { compareContents } from "./contents";
@@ -39,8 +39,7 @@ export async function listRelease(
 
 /** A path in a release, relative to it; either may have the `/Workspace` prefix. */
 export function relative(root: string, path: string): string {
-  const plain = (value: string) => value.replace(/^\/Workspace(?=\/)/, "");
-  return plain(path).slice(plain(root).length + 1);
+  return plainPath(path).slice(plainPath(root).length + 1);
 }
 
 /** A file as it must be listed. */

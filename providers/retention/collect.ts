@@ -4,11 +4,12 @@
  */
 import type { Client } from "../../databricks/client";
 import { messageOf } from "../../databricks/errors";
+import { plainPath } from "../../databricks/objects";
 import { listActiveRuns } from "../../databricks/runs";
 import { SqlError, Warehouse } from "../../databricks/sql";
 import { readView, type RegistryView } from "../registry/table";
 import { until } from "./deadline";
-import { decide, plainPath, type Decision, type Facts, type Policy, type Release } from "./plan";
+import { decide, type Decision, type Facts, type Policy, type Release } from "./plan";
 import { removeRelease } from "./remove";
 import {
   forgetRegistry,

@@ -2,6 +2,7 @@
  * Which releases under one root may be deleted, and why each other one stays. Pure: it decides by the facts that it is
  * given (read.ts), and whoever deletes asks again with fresh ones right before (collect.ts).
  */
+import { plainPath } from "../../databricks/objects";
 
 /** How long releases are kept that are not live any more. */
 export interface Retention {
@@ -180,9 +181,4 @@ function lastReleases({ releases }: History, existing: ReadonlySet<string>): str
 
 function named({ app, env }: Environment): string {
   return `${app}/${env}`;
-}
-
-/** The same folder is named with and without the prefix. */
-export function plainPath(path: string): string {
-  return path.replace(/^\/Workspace(?=\/)/, "");
 }

@@ -1,6 +1,7 @@
 /** What an active run tells of the releases that it needs. */
+import { plainPath } from "../../databricks/objects";
 import type { ActiveRun } from "../../databricks/runs";
-import { plainPath, type RunUse } from "./plan";
+import type { RunUse } from "./plan";
 
 const GITHASH = /(?<![0-9a-f])[0-9a-f]{40}(?![0-9a-f])/g;
 
