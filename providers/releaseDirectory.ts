@@ -1,7 +1,7 @@
 /** `ReleaseDirectory`: one commit's files at `<root>/<githash>`: complete or absent, never edited. */
 import type { Client } from "../databricks/client";
 import { logBatch } from "../databricks/mlflow";
-import { getStatus } from "../databricks/objects";
+import { getStatus, type ObjectInfo } from "../databricks/objects";
 import { grant, type Principal } from "../databricks/permissions";
 import { Warehouse } from "../databricks/sql";
 import { readSource, type Source } from "../source";
@@ -12,7 +12,7 @@ import { asStepOf } from "./deployment";
 import { say } from "./progress";
 import { dynamicProvider, type Handler } from "./provider";
 import { readRow, type RowKey } from "./registry/table";
-import { findDrift, listRelease, type Difference } from "./release/listing";
+import { inspectRelease, listRelease, type Difference } from "./release/listing";
 import { readManifest, writeManifest, type Manifest } from "./release/manifest";
 import { collectAfterDestroy } from "./retention/occasions";
 import type { Retention } from "./retention/plan";
@@ -67,15 +67,15 @@ const handler: Handler<Inputs, Computed> = {
 
   async read(_id, props) {
     const client = await connect(props);
-    const listing = await listRelease(client, props.path, props.artifacts);
+    const manifest = await readManifest(client, props.path);
+    const { listing, differences: found } = await look(
+      client,
+      props,
+      manifest?.digest === props.digest ? manifest : undefined,
+    );
     if (!listing) {
       return undefined;
     }
-    const manifest = await readManifest(client, props.path);
-    const found =
-      manifest?.digest === props.digest
-        ? await findDrift(client, props.path, manifest.files, listing)
-        : undefined;
     const unknown = found?.filter(({ what }) => what === "unknown") ?? [];
     if (unknown.length > 0) {
       say(sayUnknown(props.path, unknown));
@@ -119,8 +119,7 @@ async function bringAbout(client: Client, inputs: Inputs): Promise<Computed> {
 
 async function uploadWhatIsWrong(client: Client, inputs: Inputs, source: Source, manifest?: Manifest) {
   const { path, sourcePath, exclude, build, artifacts = [] } = inputs;
-  const listing = await listRelease(client, path, artifacts);
-  const wrong = manifest && (await findDrift(client, path, manifest.files, listing ?? new Map()));
+  const { listing, differences: wrong } = await look(client, inputs, manifest);
   if (wrong?.length === 0) {
     say(`${path} is complete and unedited: nothing to upload`);
     return;
@@ -151,6 +150,17 @@ async function uploadWhatIsWrong(client: Client, inputs: Inputs, source: Source,
     artifacts,
   });
   say(`${path}: ${wanted.length} of ${source.files.length} files uploaded`);
+}
+
+/** What is in the release's folder, and how it differs from the manifest where one is given. */
+async function look(
+  client: Client,
+  { path, artifacts }: Pick<Inputs, "path" | "artifacts">,
+  manifest: Manifest | undefined,
+): Promise<{ listing?: Map<string, ObjectInfo>; differences?: Difference[] }> {
+  return manifest
+    ? ((await inspectRelease(client, path, manifest.files, artifacts)) ?? {})
+    : { listing: await listRelease(client, path, artifacts) };
 }
 
 /** The same commit with other settings is another release and needs another root. */

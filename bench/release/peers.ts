@@ -66,14 +66,20 @@ const databricks = require("@pulumi/databricks");
 
 const { SOURCE, TARGET } = process.env;
 for (const folder of readdirSync(SOURCE)) {
+  const target = TARGET + "/" + folder;
+  const parent = new databricks.Directory(folder, { path: target });
   for (const file of readdirSync(join(SOURCE, folder))) {
-    const path = [TARGET, folder, file.replace(/\\.py$/, "")].join("/");
-    new databricks.Notebook(folder + "/" + file, { path, source: join(SOURCE, folder, file) });
+    const path = target + "/" + file.replace(/\\.py$/, "");
+    const source = join(SOURCE, folder, file);
+    new databricks.Notebook(folder + "/" + file, { path, source }, { dependsOn: parent });
   }
 }
 `;
 
-/** One `databricks.Notebook` per notebook, 64 at a time, on a new stack. */
+/**
+ * One `databricks.Notebook` per notebook, 64 at a time, on a new stack. Their folders come first: of two notebooks
+ * that make the same missing folder at once, the provider fails one.
+ */
 export async function notebookResources(folder: string, options: PeerOptions): Promise<CommandResult> {
   const { workspace, source, name, env, limitSeconds, signal } = options;
   const program = join(folder, "program");

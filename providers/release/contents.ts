@@ -33,7 +33,7 @@ export async function addDigests<T extends Item>(
   listing: Listing,
 ): Promise<(T & Digest)[]> {
   const notebooks = items.flatMap(({ target, kind }) => (kind === "notebook" ? [target] : []));
-  const byFolder = await folderDigests(client, root, notebooks, listing, formOfSource);
+  const byFolder = await folderDigests(client, root, notebooks, listing, { formOf: formOfSource });
   const rest = items.filter(({ target }) => !byFolder.has(target));
   const singles = await readEach(client, "small", rest, (item) => singleDigest(client, root, item));
   const bySingle = new Map(rest.map(({ target }, index) => [target, singles[index]]));
@@ -44,6 +44,37 @@ export async function addDigests<T extends Item>(
   });
 }
 
+/** An object with its first export. */
+type Compared = Item & { readonly exported: Exported };
+
+/** An export that was asked for before the listing was there. */
+export interface Ahead {
+  readonly folder: string;
+  readonly entries: Promise<Entry[] | undefined>;
+}
+
+/** Asks for the export that `compareContents` of these items will want first; it goes on while others are asked. */
+export function exportAhead(client: Client, root: string, items: readonly Compared[]): Ahead | undefined {
+  const notebooks = exportedByFolder(items);
+  if (notebooks.length === 0) {
+    return undefined;
+  }
+  const { folder } = groupOf(notebooks);
+  const asked = readEach(client, "large", [folder], () => entriesOf(client, pathOf(root, folder)));
+  const entries = asked.then(([first]) => first);
+  // Who awaits it sees the failure; where the listing fails first, nobody does.
+  entries.catch(() => {});
+  return { folder, entries };
+}
+
+function exportedByFolder(items: readonly Compared[]): string[] {
+  return items.flatMap(({ target, exported }) => (exported.how === "folder" ? [target] : []));
+}
+
+function pathOf(root: string, target: string): string {
+  return target === "" ? root : `${root}/${target}`;
+}
+
 /**
  * The items whose content is not that of their first export. `unknown`: no digest can be had as the first one was
  * taken, and the other way's differs, which may mean nothing.
@@ -51,11 +82,11 @@ export async function addDigests<T extends Item>(
 export async function compareContents(
   client: Client,
   root: string,
-  items: readonly (Item & { readonly exported: Exported })[],
+  items: readonly Compared[],
   listing: Listing,
+  ahead?: Ahead,
 ): Promise<{ target: string; what: "edited" | "unknown" }[]> {
-  const ofFolders = items.flatMap(({ target, exported }) => (exported.how === "folder" ? [target] : []));
-  const byFolder = await folderDigests(client, root, ofFolders, listing);
+  const byFolder = await folderDigests(client, root, exportedByFolder(items), listing, { ahead });
   const rest = items.filter(({ target }) => !byFolder.has(target));
   const singles = await readEach(client, "small", rest, (item) => singleDigest(client, root, item));
   const bySingle = new Map(rest.map(({ target }, index) => [target, singles[index]]));
@@ -89,27 +120,34 @@ async function folderDigests(
   root: string,
   notebooks: readonly string[],
   listing: Listing,
-  formOf?: (source: Uint8Array) => string,
+  { formOf, ahead }: { readonly formOf?: FormOf; readonly ahead?: Ahead },
 ): Promise<Map<string, Taken>> {
   const digests = new Map<string, Taken>();
   let groups = notebooks.length > 0 ? [groupOf(notebooks)] : [];
   while (groups.length > 0) {
-    const refused = await readEach(client, "large", groups, async (group) => {
-      const path = group.folder === "" ? root : `${root}/${group.folder}`;
-      const entries = await entriesOf(client, path, formOf);
+    // What was asked for ahead goes at that request's pace: nothing may wait for it in a place of its own.
+    const exports =
+      groups.length === 1 && groups[0]?.folder === ahead?.folder
+        ? [await ahead?.entries]
+        : await readEach(client, "large", groups, ({ folder }) =>
+            entriesOf(client, pathOf(root, folder), formOf),
+          );
+    const refused: Group[] = [];
+    for (const [index, group] of groups.entries()) {
+      const entries = exports[index];
       if (!entries) {
-        return [group];
+        refused.push(group);
+        continue;
       }
-      const found = matchEntries(entries, path, listingBelow(listing, group.folder));
+      const found = matchEntries(entries, pathOf(root, group.folder), listingBelow(listing, group.folder));
       for (const target of group.notebooks) {
         const digest = found.get(below(group.folder, target));
         if (digest !== undefined) {
           digests.set(target, digest);
         }
       }
-      return [];
-    });
-    groups = refused.flat().flatMap(smallerGroups);
+    }
+    groups = refused.flatMap(smallerGroups);
   }
   return digests;
 }
@@ -161,16 +199,15 @@ function listingBelow(listing: Listing, folder: string): Listing {
       );
 }
 
+/** Of a notebook's source: the digest of its text alone. */
+type FormOf = (source: Uint8Array) => string;
+
 interface Entry extends Taken {
   readonly name: string;
 }
 
 /** What an export of the folder holds; undefined where the workspace gives no archive of it that can be read. */
-async function entriesOf(
-  client: Client,
-  path: string,
-  formOf: ((source: Uint8Array) => string) | undefined,
-): Promise<Entry[] | undefined> {
+async function entriesOf(client: Client, path: string, formOf?: FormOf): Promise<Entry[] | undefined> {
   let archive: Buffer;
   try {
     archive = await exportDirectory(client, path, { paced: true });

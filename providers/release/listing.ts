@@ -3,22 +3,26 @@ import type { Client } from "../../databricks/client";
 import { listDirectory, plainPath, type ObjectInfo } from "../../databricks/objects";
 import type { Artifact } from "../artifacts";
 import { MANIFEST } from "../tables";
-import { compareContents } from "./contents";
+import { compareContents, exportAhead, type Ahead } from "./contents";
 import type { ManifestFile } from "./manifest";
 import { readEach } from "./pace";
 
 /**
  * Every object below `root`, folders too, by its path relative to it; undefined where the folder does not exist.
  * @param artifacts those of the release: they are no part of its source, and left out. @default none
+ * @param likely folders in it that are probably there: they are asked for at once. @default none
  */
 export async function listRelease(
   client: Client,
   root: string,
   artifacts: readonly Artifact[] = [],
+  likely: readonly string[] = [],
 ): Promise<Map<string, ObjectInfo> | undefined> {
   const found = new Map<string, ObjectInfo>();
-  let folders = [root];
+  const asked = new Set<string>();
+  let folders = [root, ...likely.map((folder) => `${plainPath(root)}/${folder}`)];
   for (let depth = 0; folders.length > 0; depth++) {
+    folders.forEach((folder) => asked.add(folder));
     const listings = await readEach(client, "small", folders, (folder) =>
       listDirectory(client, folder, { paced: true }),
     );
@@ -29,7 +33,9 @@ export async function listRelease(
     for (const object of objects) {
       found.set(relative(root, object.path), object);
     }
-    folders = objects.filter(({ object_type }) => object_type === "DIRECTORY").map(({ path }) => path);
+    folders = objects.flatMap(({ object_type, path }) =>
+      object_type === "DIRECTORY" && !asked.has(plainPath(path)) ? [path] : [],
+    );
   }
   for (const { path } of artifacts) {
     found.delete(relative(root, path));
@@ -129,6 +135,7 @@ export async function findDrift(
   root: string,
   files: readonly ManifestFile[],
   listing: ReadonlyMap<string, ObjectInfo>,
+  ahead?: Ahead,
 ): Promise<Difference[]> {
   const differences = compareListing(files, listing);
   const known = new Set(differences.map(({ target }) => target));
@@ -137,6 +144,25 @@ export async function findDrift(
       !known.has(target) && (modifiedAt === undefined || listing.get(target)?.modified_at !== modifiedAt)
     );
   });
-  const contents = await compareContents(client, root, suspects, listing);
+  const contents = await compareContents(client, root, suspects, listing, ahead);
   return [...differences, ...contents].sort((a, b) => (a.target < b.target ? -1 : 1));
+}
+
+/**
+ * The listing of a release that has a manifest, with what `findDrift` finds. All folders, and the export of what a
+ * listing cannot tell, are asked for at once, as the manifest says what should be there.
+ * @param artifacts as for `listRelease`.
+ * @returns undefined where the folder does not exist (any more).
+ */
+export async function inspectRelease(
+  client: Client,
+  root: string,
+  files: readonly ManifestFile[],
+  artifacts?: readonly Artifact[],
+): Promise<{ listing: Map<string, ObjectInfo>; differences: Difference[] } | undefined> {
+  const untold = files.filter(({ modifiedAt }) => modifiedAt === undefined);
+  const ahead = exportAhead(client, root, untold);
+  const folders = new Set(files.flatMap(({ target }) => foldersOf(target)));
+  const listing = await listRelease(client, root, artifacts, [...folders]);
+  return listing && { listing, differences: await findDrift(client, root, files, listing, ahead) };
 }
