@@ -15,6 +15,8 @@ interface TokenRecord {
   readonly userName: string;
   /** The whole SHA-256, compared in constant time after the lookup by its first half. */
   readonly digest: string;
+  /** Epoch ms; absent: it lasts until it is taken back. */
+  readonly until?: number;
 }
 
 const tokens = (store: Store) => store.table<TokenRecord>("tokens");
@@ -36,18 +38,18 @@ function newToken(): string {
   return `dapi${randomBytes(16).toString("hex")}`;
 }
 
-/** A further token of a user; shown once, kept as a digest. */
-export function issueToken(store: Store, userName: string): string {
+/** A further token of a user; shown once, kept as a digest. `until` (epoch ms): when it ends by itself. */
+export function issueToken(store: Store, userName: string, until?: number): string {
   const token = newToken();
-  acceptToken(store, token, userName);
+  acceptToken(store, token, userName, until);
   return token;
 }
 
 /** From now on, `token` stands for that user. */
-export function acceptToken(store: Store, token: string, userName: string): void {
+export function acceptToken(store: Store, token: string, userName: string, until?: number): void {
   const digest = digestOf(token);
   if (tokens(store).get(keyOf(digest))?.digest !== digest)
-    tokens(store).putSync(keyOf(digest), { userName, digest });
+    tokens(store).putSync(keyOf(digest), { userName, digest, until });
 }
 
 /** Takes a token back: from now on it is invalid. */
@@ -60,6 +62,7 @@ export function identityOfToken(store: Store, token: string): Identity | undefin
   const digest = digestOf(token);
   const record = tokens(store).get(keyOf(digest));
   if (!record || !timingSafeEqual(Buffer.from(record.digest), Buffer.from(digest))) return undefined;
+  if (record.until !== undefined && record.until < Date.now()) return undefined;
   return findPrincipal(store, record.userName);
 }
 

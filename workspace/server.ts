@@ -26,6 +26,7 @@ import { groupsRoutes } from "./routes/groups";
 import { jobsRoutes } from "./routes/jobs";
 import { mlflowEngine, mlflowRoutes } from "./routes/mlflow";
 import { objectsRoutes } from "./routes/objects";
+import { oidcRoutes } from "./routes/oidc";
 import { permissionsRoutes } from "./routes/permissions";
 import { runsRoutes } from "./routes/runs";
 import { scimRoutes } from "./routes/scim";
@@ -39,6 +40,7 @@ import { Store } from "./store";
 /** Every group of routes; the order matters only where paths overlap. */
 const ROUTES: ((app: App, workspace: Workspace) => void)[] = [
   wellKnownRoutes,
+  oidcRoutes,
   scimRoutes,
   groupsRoutes,
   secretsRoutes,

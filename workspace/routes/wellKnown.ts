@@ -1,5 +1,6 @@
 /** What clients ask before anything else: where this workspace is and how to sign in. No token needed. */
 import type { App, Workspace } from "../context";
+import { ACCOUNT } from "../federation";
 
 export function wellKnownRoutes(app: App, workspace: Workspace): void {
   const { host, workspaceId } = workspace.settings;
@@ -7,7 +8,7 @@ export function wellKnownRoutes(app: App, workspace: Workspace): void {
     c.json({
       oidc_endpoint: `${host}/oidc`,
       workspace_id: workspaceId,
-      account_id: "00000000-0000-0000-0000-000000000000",
+      account_id: ACCOUNT,
     }),
   );
 }
