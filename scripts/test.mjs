@@ -1,47 +1,57 @@
 /** `npm test [-- MOCHA'S ARGUMENTS]`: sets up what is missing, runs the suites; the last line is `N passed, N failed`. */
-import { spawn } from "node:child_process";
-import { rmSync, statSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { withEngine } from "./local/environment.mjs";
-import { readText } from "./setup/files.mjs";
 import { setUp } from "./setup/index.mjs";
 import { runMain } from "./setup/problem.mjs";
+import { durations, remember, slowest } from "./test/durations.mjs";
+import { plan } from "./test/plan.mjs";
+import { runMocha, total } from "./test/run.mjs";
 
 await runMain(async () => {
   const paths = await setUp();
-  const summaryFile = join(paths.local, `test-summary-${process.pid}`);
-  const mocha = join(paths.root, "node_modules", "mocha", "bin", "mocha.js");
-  const reporter = join(paths.root, "scripts", "reporter.cjs");
-  const child = spawn(
-    process.execPath,
-    [mocha, "--reporter", reporter, ...withSpecs(process.argv.slice(2))],
-    {
-      cwd: paths.root,
-      env: withEngine(paths, { NOTEBOOK_RELEASES_TEST_SUMMARY: summaryFile }),
-      stdio: "inherit",
-    },
-  );
-  // Ctrl-C reaches mocha as well, which ends its tests and then itself.
-  process.on("SIGINT", () => {});
-  const status = await new Promise((resolve, reject) => {
-    child.on("error", reject);
-    child.on("close", (code) => resolve(code ?? 1));
-  });
-  const summary = readText(summaryFile);
-  rmSync(summaryFile, { force: true });
-  // Mocha may die before its first test, of a syntax error for one.
-  console.log(summary ?? "0 passed, 1 failed");
-  return summary ? status : 1;
+  const seconds = durations(paths);
+  const { options, parts, all } = plan(process.argv.slice(2), { root: paths.root, seconds });
+  // Ours, so that nothing of a lane that died stays.
+  const folder = mkdtempSync(join(tmpdir(), "nr-test-"));
+  const notes = join(folder, "durations");
+  const stop = new AbortController();
+  // Ctrl-C reaches mocha as well, which ends its lanes and then itself; a signal to this process alone does not.
+  for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => stop.abort());
+
+  const results = [];
+  try {
+    for (const part of parts) {
+      if (stop.signal.aborted) break;
+      const count = part.files.length === 1 ? "1 suite" : `${part.files.length} suites`;
+      if (part.lanes > 1) console.log(`${count} in ${part.lanes} lanes`);
+      else if (parts.length > 1) console.log(`${count} with nothing beside`);
+      results.push(await runMocha(paths, part, { options, folder, notes, signal: stop.signal }));
+    }
+    const took = slowest(notes);
+    if (all && !stop.signal.aborted) remember(paths, took);
+    if (took.length > 10) {
+      console.log("  the slowest suites");
+      for (const [file, seconds] of took.slice(0, 10)) console.log(`    ${file} (${Math.round(seconds)} s)`);
+    }
+  } finally {
+    remove(folder);
+  }
+
+  const { passes, failures, pending, report } = total(results);
+  if (report) console.log(`\n${report}`);
+  if (pending > 0) console.log(`${pending} pending`);
+  if (passes + failures === 0) console.error("No test ran: is the path or the name right?");
+  console.log(`${passes} passed, ${failures} failed`);
+  return failures > 0 || passes === 0 ? 1 : 0;
 });
 
-/**
- * Mocha's arguments, with a folder standing for the suites below it; no file and no folder is every suite.
- * @param {string[]} args
- */
-function withSpecs(args) {
-  const suites = /** @param {string} folder */ (folder) => `${folder.replace(/\/$/, "")}/**/*.test.ts`;
-  const given = args.map((arg) =>
-    statSync(arg, { throwIfNoEntry: false })?.isDirectory() ? suites(arg) : arg,
-  );
-  return given.some((arg) => arg.endsWith(".test.ts")) ? given : [...given, suites("tests")];
+/** @param {string} folder */
+function remove(folder) {
+  try {
+    // What a lane left still ends, and may still write.
+    rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 250 });
+  } catch (error) {
+    console.log(`${folder} could not be removed: ${/** @type {Error} */ (error).message}`);
+  }
 }

@@ -7,8 +7,7 @@ import { drop, json, raw, silence, Stub } from "./stub";
 const PATH = "/api/2.0/thing";
 const DONE = json(200, { done: true });
 
-describe("the REST client", function () {
-  this.timeout(30_000);
+describe("the REST client", () => {
   let stub: Stub;
   beforeEach(async () => (stub = await Stub.start()));
   afterEach(() => stub.stop());

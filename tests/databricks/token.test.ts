@@ -6,8 +6,7 @@ import { json, Stub, type Reply } from "./stub";
 const PATH = "/api/2.0/thing";
 const SECRET = "dose-s3cr3t";
 
-describe("access tokens of a service principal", function () {
-  this.timeout(20_000);
+describe("access tokens of a service principal", () => {
   let stub: Stub;
   let client: Client;
   beforeEach(async () => {

@@ -11,7 +11,7 @@ const python =
   process.env.NOTEBOOK_RELEASES_PYTHON ?? path.resolve(__dirname, "../../.local/python/bin/python");
 
 describe("engine processes", function () {
-  this.timeout(40_000);
+  this.timeout(90_000);
   let folder: string;
   before(() => {
     folder = mkdtempSync(path.join(tmpdir(), "engine processes "));
@@ -22,7 +22,7 @@ describe("engine processes", function () {
   const stubborn = (pids: string) => ["-c", `trap '' TERM; sleep 300 & echo "$$ $!" > "$0"; wait`, pids];
 
   async function pidsIn(file: string): Promise<number[]> {
-    for (let tries = 0; tries < 400; tries++) {
+    for (let tries = 0; tries < 1200; tries++) {
       try {
         const pids = readFileSync(file, "utf8").trim().split(" ").map(Number);
         if (pids.length === 2) return pids;
@@ -35,7 +35,7 @@ describe("engine processes", function () {
   }
 
   async function gone(pids: readonly number[]): Promise<void> {
-    for (let tries = 0; tries < 400; tries++) {
+    for (let tries = 0; tries < 1200; tries++) {
       if (!pids.some(alive)) return;
       await new Promise((resolve) => setTimeout(resolve, 25));
     }

@@ -17,7 +17,7 @@ describe("the statements API", function () {
   const state = async (id: string) => (await sql.workspace.ok("GET", `${STATEMENTS}/${id}`)).status.state;
 
   async function until(id: string, wanted: (state: string) => boolean): Promise<string> {
-    for (let tries = 0; tries < 400; tries++) {
+    for (let tries = 0; tries < 1200; tries++) {
       const now = await state(id);
       if (wanted(now)) return now;
       await new Promise((resolve) => setTimeout(resolve, 25));

@@ -1,4 +1,5 @@
 /** Many tests: batches of at most 100 tasks, and how much quicker they are at once. */
+// @alone the time of one run is held against another's.
 import assert from "node:assert/strict";
 import { Client } from "../../databricks/client";
 import { execute } from "../../providers/gate/execute";

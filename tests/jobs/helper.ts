@@ -118,11 +118,11 @@ export function rigOf(
   };
 }
 
-/** Asks again and again until there is an answer, for 15 s at most. */
+/** Asks again and again until there is an answer, for a minute at most. */
 export async function eventually<T>(
   ask: () => Promise<T | undefined> | T | undefined,
   what: string,
-  limitMs = 15_000,
+  limitMs = 60_000,
 ): Promise<T> {
   const deadline = Date.now() + limitMs;
   for (;;) {

@@ -6,6 +6,9 @@ export const modules = {
   npm: () => import("../../scripts/setup/npm.mjs"),
   prerequisites: () => import("../../scripts/setup/prerequisites.mjs"),
   engine: () => import("../../scripts/setup/engine.mjs"),
+  sourceBuild: () => import("../../scripts/setup/source-build.mjs"),
   paths: () => import("../../scripts/setup/paths.mjs"),
   environment: () => import("../../scripts/local/environment.mjs"),
+  plan: () => import("../../scripts/test/plan.mjs"),
+  durations: () => import("../../scripts/test/durations.mjs"),
 };

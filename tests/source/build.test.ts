@@ -21,8 +21,7 @@ const FILES = {
   "lib/table.csv": "1,2\n",
 };
 
-describe("source: build", function () {
-  this.timeout(30_000);
+describe("source: build", () => {
   let repository: TestRepository;
   let cacheDir: string;
   let source: Source;

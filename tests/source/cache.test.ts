@@ -146,7 +146,7 @@ describe("source: the cache", () => {
     };
     const child = reader(remote, cacheDir);
     const ended = outputOf(child);
-    const limit = Date.now() + 20_000;
+    const limit = Date.now() + 60_000;
     while (server.requests.length < 4 && Date.now() < limit)
       await new Promise((next) => setTimeout(next, 20));
     assert.equal(server.requests.length, 4);

@@ -90,15 +90,16 @@ export async function startLocalWorkspace(options: WorkspaceOptions = {}): Promi
 let shared: Promise<LocalWorkspace> | undefined;
 
 /**
- * The workspace with its engines that all tests of this mocha process share: started by the first caller (give its
+ * The workspace with its engines that all tests of this process share: started by the first caller (give its
  * `before` a timeout of a minute), stopped after the last test. Use names of your own in it.
  */
 export function sharedWorkspace(): Promise<LocalWorkspace> {
   return (shared ??= startLocalWorkspace());
 }
 
-// Mocha loads test files inside its root suite, so this is a root hook.
-if (typeof after === "function") {
+// Mocha loads test files inside its root suite, so this is a root hook. In a lane of `npm test` it would be one of the
+// lane's first suite only: there the engines end with the lane's process, and `npm test` removes the folder.
+if (typeof after === "function" && process.env.MOCHA_WORKER_ID === undefined) {
   after("stop the shared local workspace", async function () {
     this.timeout(60_000);
     await (await shared?.catch(() => undefined))?.stop();
