@@ -1,16 +1,24 @@
 /** The stack's configuration → components → outputs. See README.md, "Configuration". */
 import * as pulumi from "@pulumi/pulumi";
 import * as components from "./components";
+import { watchName } from "./components/configuration";
 import { readStack } from "./components/stack";
 
 export = async () => {
-  const { config, host, spec, source, tests, gateSettings, secretKeys, jobs, watch } = await readStack();
-  const { app, env, deployNote: note } = config;
+  const stack = await readStack();
+  const { config, host, spec, source, note, rollback, tests, gateSettings, secretKeys, jobs, watch } = stack;
+  const { app, env } = config;
+  const address = { table: config.registry.table, warehouse: config.registry.warehouse, app, env };
 
-  const workspace = new components.Workspace("workspace", { host, workspaceId: config.workspaceId });
+  const workspace = new components.Workspace("workspace", {
+    host,
+    workspaceId: config.workspaceId,
+    move: stack.overlooksHold
+      ? undefined
+      : { registry: address, githash: source.commit.githash, isRollback: rollback !== undefined },
+  });
   const home = pulumi.interpolate`/Users/${workspace.userName}`;
   const releaseRoot = config.releaseRoot ?? pulumi.interpolate`${home}/releases/${app}`;
-  const address = { table: config.registry.table, warehouse: config.registry.warehouse, app, env };
 
   const secrets = config.secrets
     ? [new components.SecretScope("secrets", { workspace, ...config.secrets, keys: secretKeys })]
@@ -27,6 +35,8 @@ export = async () => {
     build: config.build && components.buildSettings(config.build),
     pipelineId: config.pipelineId,
     note,
+    rollbackFrom: rollback?.from,
+    github: config.github && components.gitHubTarget(config.github, env),
     after: secrets,
   });
   const commit = { workspace, deployment, spec, source, releaseRoot };
@@ -53,19 +63,24 @@ export = async () => {
     release,
     gate,
     note,
+    rollbackOf: rollback?.version,
     adopt: config.registry.adopt,
     retention: config.retention,
   });
   const trigger = new components.Trigger("trigger", { workspace, releaseRoot });
-  const deployedJobs = jobs.map(({ name, ...job }) => ({
-    name,
-    job: new components.ReleaseJob(name, { workspace, release, registry, trigger, ...job }),
-  }));
+  const watchJob = watchName({ app, env });
+  const names = [...jobs.map(({ name }) => name), ...(watch ? [watchJob] : [])];
+  const existing = await components.existingJobs(workspace, address, names);
+  const deployedJobs = jobs.map(({ name, ...job }) => {
+    const common = { workspace, release, registry, trigger, existing: existing[name] };
+    return { name, job: new components.ReleaseJob(name, { ...common, ...job }) };
+  });
 
   if (watch) {
-    new components.Watch(`${app}-${env}-watch`, {
+    new components.Watch(watchJob, {
       workspace,
       registry,
+      existing: existing[watchJob],
       experiment: new components.Experiment("watch", {
         workspace,
         path: pulumi.interpolate`${experimentPath}-watch`,
@@ -77,6 +92,7 @@ export = async () => {
 
   return {
     githash: release.githash,
+    branch: stack.branch ?? "",
     releasePath: release.path,
     deploymentId: deployment.deploymentId,
     deploymentUrl: deployment.deploymentUrl,

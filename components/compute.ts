@@ -27,6 +27,15 @@ export function jobCompute(compute: Compute): Partial<databricks.types.input.Job
 }
 
 type Task = databricks.types.input.JobTask;
+
+/** Settings of a task that say what it runs on; a task may have one of them. */
+export const COMPUTE_KEYS = ["existingClusterId", "newCluster", "jobClusterKey", "environmentKey"] as const;
+
+/** The job's compute, for a task that names none of its own. */
+export function computeOf(task: Partial<Task>, compute: Partial<Task> = {}): Partial<Task> {
+  return COMPUTE_KEYS.some((key) => task[key] !== undefined) ? {} : compute;
+}
+
 type Environments = databricks.JobArgs["environments"];
 
 /**

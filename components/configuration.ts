@@ -3,6 +3,8 @@ import * as pulumi from "@pulumi/pulumi";
 import { distance } from "fastest-levenshtein";
 import { z } from "zod";
 import { DEFAULT_RETENTION } from "../providers/retention/plan";
+import { gitHub } from "./gitHub";
+import { job, jobShape, problemsBetween, schedule } from "./jobSettings";
 
 const name = z
   .string()
@@ -16,11 +18,6 @@ const absolutePath = z
   .refine((path) => !path.split("/").includes(".."), "a path without '..'");
 const text = z.string().min(1);
 const texts = z.record(z.string(), z.string());
-const schedule = z.strictObject({
-  quartzCronExpression: text,
-  timezoneId: text,
-  pauseStatus: z.enum(["PAUSED", "UNPAUSED"]).optional(),
-});
 const principal = z
   .strictObject({ userName: text, groupName: text, servicePrincipalName: text })
   .partial()
@@ -37,26 +34,6 @@ const compute = z
   .refine(
     (settings) => Object.keys(settings).length <= 1,
     "one of existingClusterId, newCluster, or none (serverless)",
-  );
-
-const task = z.looseObject({
-  taskKey: name,
-  notebook: text,
-  dependsOn: z.array(text).default([]),
-  parameters: texts.default({}),
-});
-const job = z
-  .looseObject({
-    name: text,
-    mode: z.enum(["pinned", "dispatch"]),
-    notebook: text.optional(),
-    tasks: z.array(task).min(1).optional(),
-    parameters: texts.default({}),
-    schedule: schedule.optional(),
-  })
-  .refine(
-    (settings) => (settings.notebook === undefined) !== (settings.tasks === undefined),
-    "either notebook or tasks",
   );
 
 /** A limit of a metric that tests log (providers/gate/limits.ts). */
@@ -162,7 +139,8 @@ const schema = z.strictObject({
     })
     .prefault({}),
   watch: z
-    .looseObject({
+    .strictObject({
+      ...jobShape,
       schedule,
       tests: z.array(text).min(1),
       metrics: z.array(metricLimit).default([]),
@@ -175,14 +153,22 @@ const schema = z.strictObject({
   compute: compute.default({}),
   pipelineId: text.optional(),
   deployNote: z.string().default(""),
+  github: gitHub.optional(),
+});
+
+const whole = schema.superRefine(({ app, env, jobs, watch, compute: settings }, context) => {
+  const own = watch && watchName({ app, env });
+  for (const [path, message] of problemsBetween(jobs, own, settings)) {
+    context.addIssue({ code: "custom", path, message });
+  }
 });
 
 export type Configuration = z.output<typeof schema>;
 
-/** Described in the documentation, but not in this version: refused rather than ignored. */
-const LATER: Record<string, string> = {
-  github: "GitHub's statuses",
-};
+/** The name of the watch's job. */
+export function watchName({ app, env }: Pick<Configuration, "app" | "env">): string {
+  return `${app}-${env}-watch`;
+}
 
 /**
  * Checks a stack's whole configuration.
@@ -216,7 +202,7 @@ export function parseConfiguration(
     }
   }
   const plain = Object.fromEntries(Object.entries(given).filter(([key]) => !secretNames.includes(key)));
-  const result = schema.safeParse({ env: stack, ...plain });
+  const result = whole.safeParse({ env: stack, ...plain });
   problems.push(...(result.error?.issues ?? []).flatMap((issue) => describe(issue, plain)));
   if (!result.success || problems.length > 0) {
     const count = problems.length === 1 ? "a problem" : `${problems.length} problems`;
@@ -255,10 +241,7 @@ function describe(issue: Issue, given: Record<string, unknown>): string[] {
   if (issue.code === "unrecognized_keys") {
     return issue.keys.map((key) => {
       const full = [...issue.path, key].join(".");
-      const later = LATER[full];
-      return later
-        ? `${full}: ${later} is not in this version yet; remove the key`
-        : `${full}: unknown key${suggestion(issue, key)}`;
+      return `${full}: unknown key${suggestion(issue, key)}`;
     });
   }
   const value = issue.path.reduce<unknown>(
@@ -286,10 +269,10 @@ function expectation(issue: Issue): string {
 
 /** The known key that comes nearest, where one is near. */
 function suggestion(issue: Extract<Issue, { code: "unrecognized_keys" }>, key: string): string {
-  const known = issue.path.reduce<unknown>(
-    (at, part) => (unwrap(at) as { shape?: Record<PropertyKey, unknown> } | undefined)?.shape?.[part],
-    schema,
-  );
+  const known = issue.path.reduce<unknown>((at, part) => {
+    const inner = unwrap(at) as { shape?: Record<PropertyKey, unknown> } | undefined;
+    return typeof part === "number" ? inner : inner?.shape?.[part];
+  }, schema);
   const shape = (unwrap(known) as { shape?: object } | undefined)?.shape;
   const near = Object.keys(shape ?? {}).find(
     (candidate) => distance(candidate.toLowerCase(), key.toLowerCase()) <= 2,
@@ -297,7 +280,7 @@ function suggestion(issue: Extract<Issue, { code: "unrecognized_keys" }>, key: s
   return near ? `; did you mean ${near}?` : shape ? `; known here: ${Object.keys(shape).join(", ")}` : "";
 }
 
-/** The object schema inside of optional and default ones. */
+/** The object schema inside of optional and default ones, and of lists. */
 function unwrap(at: unknown): unknown {
   let inner = at;
   while (inner && typeof (inner as { unwrap?: unknown }).unwrap === "function") {

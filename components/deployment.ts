@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
 import type { BuildSettings } from "../providers/artifacts";
+import type { GitHubTarget } from "../providers/github/report";
 import { DeploymentRun } from "../providers/resources";
 import type { Source } from "../source";
 import type { Experiment } from "./experiment";
@@ -21,6 +22,10 @@ export interface DeploymentArgs {
   readonly pipelineId?: string;
   /** @default none */
   readonly note?: string;
+  /** What was live until this rollback was asked for: the tag `rollback_from` of its run. @default no rollback */
+  readonly rollbackFrom?: string;
+  /** The GitHub repository (`owner/name`) and environment that show the deployment. @default GitHub is told nothing */
+  readonly github?: GitHubTarget;
   /** What must be there before the deployment starts: its tests may need it (secrets). @default nothing */
   readonly after?: readonly pulumi.Resource[];
 }
@@ -51,6 +56,8 @@ export class Deployment extends pulumi.ComponentResource {
         pipelineId: args.pipelineId ?? process.env.GITHUB_WORKFLOW ?? "manual",
         note: args.note ?? "",
         stackId: workspace.stackId,
+        rollbackFrom: args.rollbackFrom ?? "",
+        github: args.github ?? { repository: "", environment: "" },
       },
       workspace.options(this, args.after),
     );

@@ -35,6 +35,8 @@ export class NotebookRelease extends pulumi.ComponentResource {
   readonly githash: string;
   readonly spec: SourceSpec;
   readonly source: Source;
+  /** The deployment that brought it here, or checked that it is here. */
+  readonly deploymentId: pulumi.Output<string>;
   /** What was built of the commit; undefined where nothing is. */
   readonly artifacts?: pulumi.Output<Artifact[]>;
 
@@ -49,6 +51,7 @@ export class NotebookRelease extends pulumi.ComponentResource {
     this.spec = spec;
     this.source = source;
     this.githash = source.commit.githash;
+    this.deploymentId = deployment.deploymentId;
     this.artifacts = args.artifacts?.artifacts;
     // An input, so that a preview knows it.
     this.path = pulumi.interpolate`${args.releaseRoot}/${this.githash}`;

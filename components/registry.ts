@@ -24,6 +24,8 @@ export interface RegistryArgs {
   readonly gate: Gate;
   /** @default none */
   readonly note?: string;
+  /** The version of the row that a rollback was asked for; the move then puts the row on hold. @default a deployment */
+  readonly rollbackOf?: number;
   /** Take over a row that exists before this stack's first deployment. @default false */
   readonly adopt?: boolean;
   /** What a move leaves of releases that are not live any more. @default `{ keep: 5, graceHours: 72 }` */
@@ -50,7 +52,9 @@ export class Registry extends pulumi.ComponentResource {
         releasePath: release.path,
         deploymentId: deployment.deploymentId,
         note: args.note ?? "",
+        rollbackOf: args.rollbackOf ?? 0,
         adopt: args.adopt ?? false,
+        stack: pulumi.getStack(),
         retention: args.retention ?? DEFAULT_RETENTION,
       },
       workspace.options(this, [gate]),

@@ -1,12 +1,11 @@
 /** `ReleaseJob`: a Databricks job on the live release, pinned to its path or dispatched by the registry. */
-import * as databricks from "@pulumi/databricks";
+import type * as databricks from "@pulumi/databricks";
 import * as pulumi from "@pulumi/pulumi";
 import { addresses } from "../providers/artifacts";
-import { attachToJob } from "./compute";
+import { attachToJob, computeOf } from "./compute";
+import { environmentJob, type JobArgs } from "./job";
 import type { NotebookRelease } from "./notebookRelease";
-import type { Registry } from "./registry";
 import type { Trigger } from "./trigger";
-import type { Workspace } from "./workspace";
 
 /** One task; `notebook` is relative to the release. The rest are Databricks' own settings of a task. */
 export interface ReleaseTask extends Omit<
@@ -19,10 +18,8 @@ export interface ReleaseTask extends Omit<
   readonly parameters?: Readonly<Record<string, string>>;
 }
 
-export interface ReleaseJobArgs {
-  readonly workspace: Workspace;
+export interface ReleaseJobArgs extends JobArgs {
   readonly release: NotebookRelease;
-  readonly registry: Registry;
   readonly trigger: Trigger;
   /**
    * - `pinned`: the tasks' paths lead into the release, and move after the registry's row;
@@ -32,8 +29,6 @@ export interface ReleaseJobArgs {
   readonly tasks: readonly ReleaseTask[];
   /** Compute of each task that names none. @default serverless */
   readonly compute?: Partial<databricks.types.input.JobTask>;
-  /** Databricks' own job settings: schedule, notifications, … */
-  readonly settings?: Omit<databricks.JobArgs, "tasks" | "name">;
 }
 
 export class ReleaseJob extends pulumi.ComponentResource {
@@ -43,29 +38,20 @@ export class ReleaseJob extends pulumi.ComponentResource {
   /** `name` is the job's name in the workspace. */
   constructor(name: string, args: ReleaseJobArgs, options?: pulumi.ComponentResourceOptions) {
     super("notebook-releases:index:ReleaseJob", name, {}, options);
-    const { workspace, registry, settings = {} } = args;
-    const { app, env } = registry.address;
-    const pin: Record<string, string> = args.mode === "pinned" ? { githash: args.release.githash } : {};
+    const { workspace, mode, release, trigger, settings = {} } = args;
     // The Databricks provider reads tasks back in this order; in another, each preview would show a change.
     const tasks = [...args.tasks]
       .sort((a, b) => (a.taskKey < b.taskKey ? -1 : 1))
       .map((task) => jobTask(task, args));
-    const { artifacts } = args.release;
+    const { artifacts } = release;
     // A dispatching job never changes: its notebooks get the artifacts' addresses from the trigger.
     const attached =
-      artifacts && args.mode === "pinned" ? attachToJob(tasks, settings.environments, artifacts) : { tasks };
-    const job = new databricks.Job(
-      name,
-      {
-        ...settings,
-        name,
-        tags: pulumi
-          .output(settings.tags)
-          .apply((tags): Record<string, string> => ({ ...tags, app, env, ...pin })),
-        ...attached,
-      },
-      { parent: this, dependsOn: workspace.after(registry) },
-    );
+      artifacts && mode === "pinned" ? attachToJob(tasks, settings.environments, artifacts) : { tasks };
+    const job = environmentJob(this, name, args, {
+      ...attached,
+      tags: mode === "pinned" ? { githash: release.githash } : {},
+      after: mode === "pinned" ? [] : [trigger],
+    });
     this.jobId = job.id;
     this.url = pulumi.interpolate`${workspace.host}/jobs/${job.id}`;
     this.registerOutputs({ jobId: this.jobId, url: this.url });
@@ -74,32 +60,44 @@ export class ReleaseJob extends pulumi.ComponentResource {
 
 function jobTask(task: ReleaseTask, args: ReleaseJobArgs): databricks.types.input.JobTask {
   const { notebook, dependsOn = [], parameters = {}, ...settings } = task;
-  const { address } = args.registry;
-  const { artifacts } = args.release;
   return {
-    ...args.compute,
+    ...computeOf(settings, args.compute),
     ...settings,
     notebookTask:
       args.mode === "pinned"
-        ? {
-            notebookPath: pulumi.interpolate`${args.release.path}/${notebook}`,
-            baseParameters: {
-              app: address.app,
-              env: address.env,
-              ...(artifacts ? { artifacts: artifacts.apply(addresses) } : {}),
-              ...parameters,
-            },
-          }
+        ? pinned(notebook, parameters, args)
         : {
             notebookPath: args.trigger.path,
             baseParameters: {
               ...parameters,
-              registry_table: address.table,
-              app: address.app,
-              env: address.env,
+              registry_table: args.registry.address.table,
+              app: args.registry.address.app,
+              env: args.registry.address.env,
               notebook,
             },
           },
     dependsOns: dependsOn.map((taskKey) => ({ taskKey })),
+  };
+}
+
+/** The parameters that the trigger gives to a dispatched notebook are a pinned one's too: it is the same notebook. */
+function pinned(
+  notebook: string,
+  parameters: Readonly<Record<string, string>>,
+  { registry, release }: ReleaseJobArgs,
+): databricks.types.input.JobTaskNotebookTask {
+  const { app, env } = registry.address;
+  const { path, githash, deploymentId, artifacts } = release;
+  return {
+    notebookPath: pulumi.interpolate`${path}/${notebook}`,
+    baseParameters: {
+      ...parameters,
+      app,
+      env,
+      githash,
+      deployment_id: deploymentId,
+      release_path: path,
+      ...(artifacts ? { artifacts: artifacts.apply(addresses) } : {}),
+    },
   };
 }

@@ -21,7 +21,8 @@ export function shippedNotebook(
   const notebook = new databricks.Notebook(
     name,
     { path, language: "PYTHON", contentBase64 },
-    { parent, dependsOn: workspace.after(...after) },
+    // Stacks that share a root have it in common: it goes with the root's last release (providers/retention).
+    { parent, dependsOn: workspace.after(...after), retainOnDelete: true },
   );
   return { path, notebook };
 }

@@ -10,8 +10,11 @@ import { branchGlobs, branchOf } from "./branch";
 import { gateCompute, jobCompute } from "./compute";
 import { parseConfiguration, type Configuration } from "./configuration";
 import { selectTests } from "./gate";
+import { checkNotebooks } from "./jobSettings";
 import { projectFolder } from "./secretScope";
+import { NOTE_VARIABLE, overlooksHold, readRef, REF_VARIABLE } from "./ref";
 import type { ReleaseJobArgs } from "./releaseJob";
+import { branchOfRef, readRollback, type Rollback } from "./rollback";
 import type { WatchArgs } from "./watch";
 
 export interface Stack {
@@ -19,15 +22,30 @@ export interface Stack {
   readonly host: string | undefined;
   readonly spec: SourceSpec;
   readonly source: Source;
+  /** What is said of the deployment: `deployNote`, or why it is rolled back. */
+  readonly note: string;
+  /** Set where a person rolls back: then the source is what was live before. */
+  readonly rollback?: Rollback;
+  /** The branch whose tests are added (`gate.branchTests`); undefined where nobody knows of which one the commit is. */
+  readonly branch: string | undefined;
+  /** Only a preview, which shows what would change although the environment is on hold. */
+  readonly overlooksHold: boolean;
   readonly tests: readonly string[];
   readonly gateSettings: GateSettings;
   readonly secretKeys: Readonly<Record<string, SecretSource>>;
-  readonly jobs: readonly (Pick<ReleaseJobArgs, "mode" | "tasks" | "compute" | "settings"> & {
+  readonly jobs: readonly (Pick<ReleaseJobArgs, "mode" | "tasks" | "compute" | "settings" | "permissions"> & {
     readonly name: string;
   })[];
   readonly watch?: Pick<
     WatchArgs,
-    "tests" | "metrics" | "timeoutSeconds" | "parallel" | "parameters" | "compute" | "settings"
+    | "tests"
+    | "metrics"
+    | "timeoutSeconds"
+    | "parallel"
+    | "parameters"
+    | "compute"
+    | "settings"
+    | "permissions"
   >;
 }
 
@@ -35,26 +53,45 @@ export interface Stack {
 export async function readStack(): Promise<Stack> {
   const values = pulumi.runtime.allConfig();
   const config = parseConfiguration(values, pulumi.getProject(), pulumi.getStack());
-  const spec: SourceSpec = config.source;
+  const rollback = readRollback(pulumi.getStack());
+  const otherRef = readRef(rollback !== undefined);
+  const ref = rollback?.githash ?? otherRef ?? config.source.ref;
+  const spec: SourceSpec = { ...config.source, ref };
   const source = await readSource(spec, {
     onProgress: (line) => void pulumi.log.info(line, undefined, undefined, true),
   }).catch((error: unknown) => {
-    throw error instanceof SourceError ? new pulumi.RunError(error.message) : error;
+    const origin =
+      otherRef === undefined ? "" : `\n(source.ref is ${REF_VARIABLE}'s here, not the configuration's.)`;
+    throw error instanceof SourceError ? new pulumi.RunError(error.message + origin) : error;
   });
   refuseJarsOnServerless(config);
   const { tests, branchTests, ...settings } = config.gate;
-  const added = branchGlobs(branchTests, branchOf(source));
+  const jobs = config.jobs.map((job) => releaseJob(job, config));
+  // What is rolled back to may be older than a job: the rollback must not wait for that.
+  if (!rollback) {
+    checkNotebooks(source, jobs);
+  }
+  const branch = rollback ? branchOfRef(config.source.ref) : branchOf(source);
+  const added = branchGlobs(branchTests, branch);
   return {
     config,
     host: values["databricks:host"],
     spec,
     source,
+    note: rollback?.note ?? (process.env[NOTE_VARIABLE] || config.deployNote),
+    rollback,
+    branch,
+    overlooksHold: overlooksHold(),
     tests: [
       ...new Set([...selectTests(source, tests), ...selectTests(source, added, "gate.branchTests")]),
     ].sort(),
-    gateSettings: { ...settings, compute: gateCompute(config.compute) },
+    gateSettings: {
+      ...settings,
+      ...(rollback?.retest ? { reuse: "never" as const } : {}),
+      compute: gateCompute(config.compute),
+    },
     secretKeys: secretSources(config),
-    jobs: config.jobs.map((job) => releaseJob(job, config)),
+    jobs,
     watch: watch(config, source),
   };
 }
@@ -63,7 +100,7 @@ function watch({ watch: given, compute }: Configuration, source: Source): Stack[
   if (!given) {
     return undefined;
   }
-  const { tests, metrics, timeoutSeconds, parallel, parameters, ...settings } = given;
+  const { tests, metrics, timeoutSeconds, parallel, parameters, permissions, ...settings } = given;
   return {
     tests: selectTests(source, tests, "watch.tests"),
     metrics,
@@ -71,7 +108,8 @@ function watch({ watch: given, compute }: Configuration, source: Source): Stack[
     parallel,
     parameters,
     compute: jobCompute(compute),
-    settings,
+    settings: settings as WatchArgs["settings"],
+    permissions,
   };
 }
 
@@ -87,14 +125,17 @@ function refuseJarsOnServerless({ build, compute, gate }: Configuration): void {
 }
 
 function releaseJob(job: Configuration["jobs"][number], config: Configuration): Stack["jobs"][number] {
-  const { name, mode, notebook, tasks, parameters, ...settings } = job;
-  const single = notebook === undefined ? [] : [{ taskKey: "main", notebook, parameters }];
+  const { name, mode, notebook, tasks, parameters, permissions, ...settings } = job;
+  const single = notebook === undefined ? [] : [{ taskKey: "main", notebook, parameters: {} }];
+  // A list is Databricks' own: parameters of the job. Otherwise they are each task's.
+  const [ofJob, ofTasks] = Array.isArray(parameters) ? [{ parameters }, {}] : [{}, parameters];
   return {
     name,
     mode,
-    tasks: tasks ?? single,
+    tasks: (tasks ?? single).map((task) => ({ ...task, parameters: { ...ofTasks, ...task.parameters } })),
     compute: jobCompute(config.compute),
-    settings,
+    settings: { ...settings, ...ofJob } as ReleaseJobArgs["settings"],
+    permissions,
   };
 }
 

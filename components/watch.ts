@@ -1,15 +1,12 @@
 /** `Watch`: a scheduled job that tests the live release again and measures its model against fresh data. */
-import * as databricks from "@pulumi/databricks";
+import type * as databricks from "@pulumi/databricks";
 import * as pulumi from "@pulumi/pulumi";
 import type { MetricLimit } from "../providers/gate/limits";
 import type { Experiment } from "./experiment";
-import type { Registry } from "./registry";
+import { environmentJob, type JobArgs } from "./job";
 import { shippedNotebook } from "./shippedNotebook";
-import type { Workspace } from "./workspace";
 
-export interface WatchArgs {
-  readonly workspace: Workspace;
-  readonly registry: Registry;
+export interface WatchArgs extends JobArgs {
   /** Where each run of the watch is logged, with the live githash. */
   readonly experiment: Experiment;
   /** The test driver lies beside the app's releases, at `<releaseRoot>/driver`. */
@@ -26,8 +23,6 @@ export interface WatchArgs {
   readonly parameters?: Readonly<Record<string, string>>;
   /** @default serverless */
   readonly compute?: Partial<databricks.types.input.JobTask>;
-  /** Databricks' own job settings: schedule, notifications, … */
-  readonly settings?: Omit<databricks.JobArgs, "tasks" | "name">;
 }
 
 export class Watch extends pulumi.ComponentResource {
@@ -37,43 +32,36 @@ export class Watch extends pulumi.ComponentResource {
   /** `name` is the job's name in the workspace. */
   constructor(name: string, args: WatchArgs, options?: pulumi.ComponentResourceOptions) {
     super("notebook-releases:index:Watch", name, {}, options);
-    const { workspace, registry, settings = {} } = args;
+    const { workspace, registry } = args;
     const { table, app, env } = registry.address;
     // After the registry: the folder is there by then, which the Databricks provider cannot make for two notebooks at once.
     const driver = shippedNotebook(this, name, "driver", args, [registry]);
-    const job = new databricks.Job(
-      name,
-      {
-        ...settings,
-        name,
-        tags: pulumi
-          .output(settings.tags)
-          .apply((tags): Record<string, string> => ({ ...tags, app, env, watch: "true" })),
-        tasks: [
-          {
-            ...args.compute,
-            taskKey: "driver",
-            // Serverless would run a watch that failed again by itself, and the breach would look like none.
-            disableAutoOptimization: true,
-            notebookTask: {
-              notebookPath: driver.path,
-              baseParameters: {
-                ...args.parameters,
-                registry_table: table,
-                app,
-                env,
-                tests: args.tests.join(","),
-                metrics: JSON.stringify(args.metrics ?? []),
-                timeout_seconds: String(args.timeoutSeconds ?? 120),
-                parallel: String(args.parallel ?? 1),
-                experiment_id: args.experiment.experimentId,
-              },
+    const job = environmentJob(this, name, args, {
+      tags: { watch: "true" },
+      tasks: [
+        {
+          ...args.compute,
+          taskKey: "driver",
+          // Serverless would run a watch that failed again by itself, and the breach would look like none.
+          disableAutoOptimization: true,
+          notebookTask: {
+            notebookPath: driver.path,
+            baseParameters: {
+              ...args.parameters,
+              registry_table: table,
+              app,
+              env,
+              tests: args.tests.join(","),
+              metrics: JSON.stringify(args.metrics ?? []),
+              timeout_seconds: String(args.timeoutSeconds ?? 120),
+              parallel: String(args.parallel ?? 1),
+              experiment_id: args.experiment.experimentId,
             },
           },
-        ],
-      },
-      { parent: this, dependsOn: workspace.after(registry, driver.notebook) },
-    );
+        },
+      ],
+      after: [driver.notebook],
+    });
     this.jobId = job.id;
     this.url = pulumi.interpolate`${workspace.host}/jobs/${job.id}`;
     this.registerOutputs({ jobId: this.jobId, url: this.url });

@@ -3,12 +3,26 @@ import * as pulumi from "@pulumi/pulumi";
 import { resolveHost } from "../databricks/credentials";
 import { WorkspaceCheck } from "../providers/resources";
 import type { ShellOptions } from "../providers/shell";
+import type { RegistryAddress } from "./registry";
 
 export interface WorkspaceArgs {
   /** The workspace's address. @default `DATABRICKS_HOST`, or the profile's host. */
   readonly host?: string;
   /** The workspace that this stack must be deployed to. @default the workspace of the first deployment. */
   readonly workspaceId?: string;
+  /**
+   * The move of the registry's row that the stack is about to make: where the row is on hold, a preview and an `up` stop
+   * here. @default a hold is only seen where the row is to be moved, after the tests
+   */
+  readonly move?: PlannedMove;
+}
+
+export interface PlannedMove {
+  readonly registry: RegistryAddress;
+  /** What is to be live. */
+  readonly githash: string;
+  /** A rollback, which a hold does not stop. @default false */
+  readonly isRollback?: boolean;
 }
 
 /**
@@ -38,7 +52,11 @@ export class Workspace extends pulumi.ComponentResource {
     this.dynamicProvider = new DynamicProvider(name, { parent: this });
     this.check = new WorkspaceCheck(
       name,
-      { host: this.host, expectedWorkspaceId: args.workspaceId ?? "" },
+      {
+        host: this.host,
+        expectedWorkspaceId: args.workspaceId ?? "",
+        move: args.move && moveInputs(args.move),
+      },
       { parent: this, provider: this.dynamicProvider },
     );
     this.workspaceId = this.check.workspaceId;
@@ -63,7 +81,12 @@ export class Workspace extends pulumi.ComponentResource {
   }
 }
 
-class DynamicProvider extends pulumi.ProviderResource {
+function moveInputs({ registry, githash, isRollback = false }: PlannedMove) {
+  return { ...registry, githash, isRollback, stack: pulumi.getStack() };
+}
+
+/** Empty on purpose (`Workspace.dynamicProvider`). */
+export class DynamicProvider extends pulumi.ProviderResource {
   constructor(name: string, options: pulumi.ResourceOptions) {
     super("pulumi-nodejs", name, {}, options);
   }

@@ -31,6 +31,8 @@ export interface TaskRun {
   readonly run_id: number;
   readonly attempt_number?: number;
   readonly state: RunState;
+  /** Why it ended, as one of the API's codes, such as `FEATURE_DISABLED`. */
+  readonly status?: { readonly termination_details?: { readonly code?: string } };
   readonly run_page_url?: string;
   /** Milliseconds; the start-up of the compute is told apart where the API knows it. */
   readonly setup_duration?: number;

@@ -1,6 +1,8 @@
 /** SQL on a warehouse with typed, bound parameters. API: /api/2.0/sql/statements. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Client } from "./client";
+import { whileInterruptible } from "./interruption";
+import { wake } from "./warehouses";
 
 export type SqlType = "STRING" | "BIGINT" | "INT" | "BOOLEAN" | "TIMESTAMP" | "DOUBLE";
 export interface Parameter {
@@ -21,14 +23,31 @@ export interface StatementOptions {
    * statements that change nothing the second time. Default: false, as the API has no idempotency token.
    */
   readonly repeatable?: boolean;
-  /** Called now and then while the statement waits, with its state and the seconds so far. */
+  /**
+   * Called now and then while the statement waits, with its state (a warehouse's, while that is the reason) and the
+   * seconds so far. Default: the warehouse's own.
+   */
   readonly onWait?: (state: string, seconds: number) => void;
+}
+
+/** A column of an answer. */
+export interface Column {
+  readonly name: string;
+  /** As in SQL, upper case: `STRING`, `BIGINT`; empty where the server does not say. */
+  readonly type: string;
+}
+
+export interface WarehouseOptions {
+  /** For statements that have none of their own. */
+  readonly onWait?: StatementOptions["onWait"];
+  /** How long a statement is pending before the warehouse is looked after, in ms. Default: 10,000. */
+  readonly patienceMs?: number;
 }
 
 interface Statement {
   statement_id: string;
   status: { state: string; error?: { error_code?: string; message?: string } };
-  manifest?: { schema?: { columns?: { name: string }[] }; truncated?: boolean };
+  manifest?: { schema?: { columns?: { name: string; type_text?: string }[] }; truncated?: boolean };
   result?: { data_array?: (string | null)[][]; next_chunk_index?: number };
 }
 
@@ -56,25 +75,51 @@ export class SqlError extends Error {
 }
 
 const STATEMENTS = "/api/2.0/sql/statements";
-/** The longest time that the API itself waits before it answers with a statement still running. */
-const SERVER_WAIT = "30s";
+/** How long the API itself waits before it answers with a statement still running: then people are told. */
+const SERVER_WAIT = "10s";
 const RUNNING = new Set(["PENDING", "RUNNING"]);
+
+/** By default; a serverless warehouse is there by then, another one takes minutes. */
+const PATIENCE_MS = 10_000;
+
+interface Waiting extends Pick<StatementOptions, "onWait"> {
+  readonly statement: string;
+  /** Epoch ms. */
+  readonly started: number;
+  /** Ms. */
+  readonly limit: number;
+}
 
 export class Warehouse {
   constructor(
     private readonly client: Client,
     readonly id: string,
+    private readonly options: WarehouseOptions = {},
   ) {}
 
   /**
    * Runs one statement and answers all of its rows. A caller who writes must be able to tell whether its write was
-   * done: where the answer is lost, only a `repeatable` statement is sent again.
+   * done: where the answer is lost, only a `repeatable` statement is sent again. A statement that is waited for is
+   * cancelled where the process is interrupted.
    * @throws SqlError, ApiError, ConnectionError
    */
   async query(statement: string, options: StatementOptions = {}): Promise<Row[]> {
+    return this.rows(await this.run(statement, options));
+  }
+
+  /** The columns of a statement that only reads. */
+  async columns(statement: string): Promise<Column[]> {
+    const { manifest } = await this.run(statement, { repeatable: true });
+    return (manifest?.schema?.columns ?? []).map(({ name, type_text = "" }) => ({
+      name,
+      type: type_text.toUpperCase(),
+    }));
+  }
+
+  private async run(statement: string, options: StatementOptions): Promise<Statement> {
     const started = Date.now();
     const limit = options.timeoutMs ?? 15 * 60_000;
-    let answer = await this.client.call<Statement>("POST", STATEMENTS, {
+    const first = await this.client.call<Statement>("POST", STATEMENTS, {
       body: {
         warehouse_id: this.id,
         statement,
@@ -89,6 +134,25 @@ export class Warehouse {
       timeoutMs: 90_000,
       repeatable: options.repeatable,
     });
+    const answer = RUNNING.has(first.status.state)
+      ? await whileInterruptible(
+          () =>
+            this.wait(first, { statement, started, limit, onWait: options.onWait ?? this.options.onWait }),
+          () => this.cancel(first.statement_id),
+        )
+      : first;
+    if (answer.status.state !== "SUCCEEDED") {
+      const { error_code, message } = answer.status.error ?? {};
+      throw new SqlError(error_code ?? answer.status.state, message ?? "no reason was given", statement);
+    }
+    return answer;
+  }
+
+  /** Asks until the statement is done. */
+  private async wait(first: Statement, { statement, started, limit, onWait }: Waiting): Promise<Statement> {
+    let answer = first;
+    let wakeAt = started + (this.options.patienceMs ?? PATIENCE_MS);
+    let reason = "";
     for (let pause = 200; RUNNING.has(answer.status.state); pause = Math.min(pause * 1.5, 5000)) {
       if (Date.now() - started > limit) {
         await this.cancel(answer.statement_id);
@@ -98,20 +162,25 @@ export class Warehouse {
           statement,
         );
       }
-      options.onWait?.(answer.status.state, Math.round((Date.now() - started) / 1000));
+      if (answer.status.state === "PENDING" && Date.now() >= wakeAt) {
+        wakeAt = Date.now() + (this.options.patienceMs ?? PATIENCE_MS);
+        reason = await wake(this.client, this.id);
+      }
+      const state = (answer.status.state === "PENDING" && reason) || answer.status.state;
+      onWait?.(state, Math.round((Date.now() - started) / 1000));
       await sleep(pause);
       answer = await this.client.call<Statement>("GET", `${STATEMENTS}/${answer.statement_id}`);
     }
-    if (answer.status.state !== "SUCCEEDED") {
-      const { error_code, message } = answer.status.error ?? {};
-      throw new SqlError(error_code ?? answer.status.state, message ?? "no reason was given", statement);
-    }
-    return this.rows(answer);
+    return answer;
   }
 
   /** As `query`, for statements that only read. */
-  async select(statement: string, parameters: readonly Parameter[]): Promise<Row[]> {
-    return this.query(statement, { parameters, repeatable: true });
+  async select(
+    statement: string,
+    parameters: readonly Parameter[],
+    options: Pick<StatementOptions, "onWait" | "timeoutMs"> = {},
+  ): Promise<Row[]> {
+    return this.query(statement, { ...options, parameters, repeatable: true });
   }
 
   private async rows(answer: Statement): Promise<Row[]> {

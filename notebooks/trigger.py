@@ -11,8 +11,14 @@
 # MAGIC | `timeout_seconds` | how long the notebook may take; `0`: no limit |
 # MAGIC
 # MAGIC All parameters but `registry_table`, `notebook` and `timeout_seconds` are handed to the notebook,
-# MAGIC with `githash` and `release_path` of the release, and `artifacts` where it has some (their paths, separated by
-# MAGIC commas). Its exit value is this notebook's; if it fails, this one fails.
+# MAGIC with `githash` and `release_path` of the release, `deployment_id` of the deployment that made it live, and
+# MAGIC `artifacts` where it has some (their paths, separated by commas). Its exit value is this notebook's; if it fails,
+# MAGIC this one fails.
+# MAGIC
+# MAGIC The notebook has a Spark session and a Python process of its own, so this one cannot mark for it what it writes. With
+# MAGIC `lineage.mark(spark, dbutils)` in its first cell it does so itself: then a table's history tells the code that wrote it.
+# MAGIC
+# MAGIC Needs Databricks Runtime 13.3 or newer, or serverless; `SELECT` on the registry; `CAN_READ` on the releases.
 # MAGIC
 # MAGIC A job that runs this notebook is the same for all releases, so it has none of their artifacts as libraries. A
 # MAGIC notebook that needs a wheel of pure Python puts it on its own path:
@@ -51,9 +57,9 @@ def check(parameters):
 
 
 def live_release(table, app, env):
-    """(githash, release_path) of the one live release; LookupError where there is none, or more than one."""
+    """The row of the one live release; LookupError where there is none, or more than one."""
     rows = spark.sql(
-        "SELECT githash, release_path FROM IDENTIFIER(:registry) WHERE app = :app AND env = :env",
+        "SELECT githash, release_path, deployment_id FROM IDENTIFIER(:registry) WHERE app = :app AND env = :env",
         args={"registry": table, "app": app, "env": env},
     ).collect()
     if len(rows) != 1:
@@ -61,7 +67,7 @@ def live_release(table, app, env):
             f"{table} has {len(rows)} rows for app {app!r} in env {env!r}, expected exactly one. "
             + ("Is anything deployed there?" if not rows else "Remove the rows that do not belong.")
         )
-    return rows[0]["githash"], rows[0]["release_path"]
+    return rows[0]
 
 
 def artifacts_of(release_path):
@@ -79,7 +85,8 @@ def artifacts_of(release_path):
 
 parameters = dict(dbutils.widgets.getAll())
 timeout_seconds = check(parameters)
-githash, release_path = live_release(parameters["registry_table"], parameters["app"], parameters["env"])
+live = live_release(parameters["registry_table"], parameters["app"], parameters["env"])
+githash, release_path = live["githash"], live["release_path"]
 target = f"{release_path}/{parameters['notebook']}"
 release = f"{parameters['app']} {githash[:12]} in {parameters['env']}"
 print(f"running {release}: {target}")
@@ -87,7 +94,7 @@ print(f"running {release}: {target}")
 # COMMAND ----------
 
 arguments = {name: value for name, value in parameters.items() if name not in OWN}
-arguments.update(githash=githash, release_path=release_path)
+arguments.update(githash=githash, release_path=release_path, deployment_id=live["deployment_id"] or "")
 artifacts = artifacts_of(release_path)
 if artifacts:
     arguments["artifacts"] = artifacts

@@ -1,7 +1,8 @@
-/** A deployment's life in its MLflow run: the tags `status` and `message`, and the run's end. */
+/** A deployment's life in its MLflow run: the tags `status` and `message`, and the run's end; GitHub is told of it. */
 import type { Client } from "../databricks/client";
 import { messageOf } from "../databricks/errors";
 import { cutBytes, findRun, logBatch, tagOf, updateRun } from "../databricks/mlflow";
+import { tellGitHub } from "./github/report";
 import { say } from "./progress";
 
 export type DeploymentStatus = "running" | "tested" | "live" | "failed" | "superseded";
@@ -21,6 +22,7 @@ export async function setStatus(
   } else if (status === "live") {
     await updateRun(client, deploymentId, "FINISHED");
   }
+  await tellGitHub(client, deploymentId, status, message);
 }
 
 /**

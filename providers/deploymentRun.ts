@@ -3,6 +3,7 @@ import { createRun, findRun, logBatch, tagOf, type MlflowRun } from "../databric
 import { connect, type Place } from "./connection";
 import { asStepOf } from "./deployment";
 import { closeInterrupted, deploymentsOf, STACK } from "./gate/interrupted";
+import { gitHubTags, notReported, tellGitHub, type GitHubTarget } from "./github/report";
 import { dynamicProvider, type Handler } from "./provider";
 
 export interface Inputs extends Place {
@@ -19,6 +20,10 @@ export interface Inputs extends Place {
   note: string;
   /** The stack's own id among all that log to the experiment (`gate/interrupted.ts`). */
   stackId: string;
+  /** What was live until a rollback was asked for; empty in any other deployment. */
+  rollbackFrom: string;
+  /** Where the deployment is reported to. */
+  github: GitHubTarget;
 }
 export interface Computed {
   deploymentId: string;
@@ -39,8 +44,10 @@ const handler: Handler<Inputs, Computed> = {
       status: "running",
       message: "deployment started",
       [STACK]: stackId,
+      ...(inputs.rollbackFrom ? { rollback_from: inputs.rollbackFrom } : {}),
       ...(failed ? { retry_of: failed.info.run_id } : {}),
       ...(ci ? { ci_run: ci } : {}),
+      ...gitHubTags(inputs.github, inputs.digest),
     });
     const deploymentId = run.info.run_id;
     await asStepOf(client, deploymentId, () =>
@@ -55,6 +62,11 @@ const handler: Handler<Inputs, Computed> = {
         },
       }),
     );
+    if (inputs.github.repository) {
+      await tellGitHub(client, deploymentId, "running", "deployment started");
+    } else {
+      notReported(deploymentId);
+    }
     const deploymentUrl = `${inputs.host}/ml/experiments/${inputs.experimentId}/runs/${deploymentId}`;
     return { id: deploymentId, computed: { deploymentId, deploymentUrl } };
   },

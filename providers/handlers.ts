@@ -15,6 +15,7 @@ const modules: Record<TypeName, () => unknown> = {
   ReleaseDirectory: () => require("./releaseDirectory"),
   NotebookTestRun: () => require("./notebookTestRun"),
   RegistryRow: () => require("./registryRow"),
+  GitHubClaim: () => require("./gitHubClaim"),
 };
 
 export function load(type: TypeName): pulumi.dynamic.ResourceProvider {

@@ -2,6 +2,7 @@
 import type { Client } from "../databricks/client";
 import { cutBytes, findRun, logBatch, metricsOf } from "../databricks/mlflow";
 import { addresses, type Artifact } from "./artifacts";
+import { artifactTags } from "./build/tested";
 import { connect, type Place } from "./connection";
 import { asStepOf, setStatus } from "./deployment";
 import { judge, readBefore } from "./gate/compare";
@@ -14,6 +15,7 @@ import { failure, headline, isOpen, table, type Report } from "./gate/report";
 import type { TestOutcome, TestResult } from "./gate/results";
 import { findReusable, fingerprint, takeOver } from "./gate/reuse";
 import type { GateSettings, Test } from "./gate/tasks";
+import { tellGitHub, testsPassed } from "./github/report";
 import { say } from "./progress";
 import { dynamicProvider, type Handler } from "./provider";
 
@@ -53,7 +55,12 @@ const handler: Handler<Inputs, Computed> = {
     return asStepOf(client, inputs.deploymentId, async () => {
       const names = testNames(inputs.tests);
       const tests = inputs.tests.map((notebook) => ({ notebook, name: names.get(notebook) ?? notebook }));
+      // Here, because a deployment that tries again what failed takes its artifacts over as they are.
+      if (inputs.artifacts.length > 0) {
+        await logBatch(client, inputs.deploymentId, { tags: artifactTags(inputs.artifacts) });
+      }
       const computed = (await reuse(client, inputs, tests)) ?? (await test(client, inputs, tests));
+      await tellGitHub(client, inputs.deploymentId, "tested", `${testsPassed(tests.length)}, going live`);
       return { id: inputs.deploymentId, computed };
     });
   },

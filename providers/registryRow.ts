@@ -3,23 +3,19 @@ import { randomUUID } from "node:crypto";
 import type { Client } from "../databricks/client";
 import { messageOf } from "../databricks/errors";
 import { findRun } from "../databricks/mlflow";
-import { Warehouse } from "../databricks/sql";
 import { compareSources, readSource } from "../source";
 import { connect, identify, type Place } from "./connection";
 import { asStepOf, setStatus } from "./deployment";
+import { tellGitHub } from "./github/report";
 import { say } from "./progress";
 import { dynamicProvider, type Handler } from "./provider";
+import { refuseIncomplete } from "./registry/complete";
+import { heldMessage, isHeld } from "./registry/hold";
+import { isLastMove, recordMove, recordRemoval, recordRow } from "./registry/lines";
 import { applyMove } from "./registry/move";
-import {
-  createTables,
-  readRow,
-  recordMove,
-  recordRow,
-  removeRow,
-  type Move,
-  type RegistryEntry,
-  type RowKey,
-} from "./registry/table";
+import { ensureTables } from "./registry/shape";
+import { readRow, removeRow, type Move, type RegistryEntry, type RowKey } from "./registry/table";
+import { registryWarehouse } from "./registry/warehouse";
 import { collectAfterMove } from "./retention/occasions";
 import type { Retention } from "./retention/plan";
 
@@ -39,8 +35,12 @@ export interface Inputs extends Place, RowKey {
   releasePath: string;
   deploymentId: string;
   note: string;
+  /** A rollback: the version of the row that the person saw who asked for it. 0: a deployment. */
+  rollbackOf: number;
   /** Take over a row that exists before this stack's first deployment. */
   adopt: boolean;
+  /** The Pulumi stack's name, for messages. */
+  stack: string;
   retention: Retention;
   /** What this stack had live before; completed by `check`, so that a preview knows it. */
   previousGithash?: string;
@@ -67,9 +67,12 @@ const handler: Handler<Inputs, Computed> = {
   async create(inputs) {
     const client = await connect(inputs);
     return asStepOf(client, inputs.deploymentId, async () => {
-      const warehouse = new Warehouse(client, inputs.warehouse);
-      await createTables(warehouse, inputs.table);
+      const warehouse = registryWarehouse(client, inputs.warehouse);
+      await ensureTables(warehouse, inputs.table);
       const found = await readRow(warehouse, inputs.table, inputs);
+      if (!found) {
+        await recordRemoval(warehouse, inputs);
+      }
       const computed =
         found && isOurs(found, inputs)
           ? await adoptOurs(client, inputs, found, undefined)
@@ -81,17 +84,18 @@ const handler: Handler<Inputs, Computed> = {
   async update(_id, olds, news) {
     const client = await connect(news);
     return asStepOf(client, news.deploymentId, async () => {
-      const warehouse = new Warehouse(client, news.warehouse);
+      const warehouse = registryWarehouse(client, news.warehouse);
       const before = await readRow(warehouse, news.table, news);
       if (before && before.version !== olds.version && isOurs(before, news)) {
         return adoptOurs(client, news, before, olds.deploymentId);
       }
-      return move(client, news, olds.version, before);
+      // What a person saw and decided on is later than what the state remembers.
+      return move(client, news, news.rollbackOf || olds.version, before);
     });
   },
 
   async read(_id, props) {
-    const row = await readRow(new Warehouse(await connect(props), props.warehouse), props.table, props);
+    const row = await readRow(registryWarehouse(await connect(props), props.warehouse), props.table, props);
     if (!row) {
       return undefined;
     }
@@ -107,29 +111,35 @@ const handler: Handler<Inputs, Computed> = {
 
   async delete(_id, props) {
     const client = await connect(props);
-    const warehouse = new Warehouse(client, props.warehouse);
+    const warehouse = registryWarehouse(client, props.warehouse);
     const row = await readRow(warehouse, props.table, props);
-    if (row?.moveId !== props.moveId) {
-      say(
-        row
-          ? `${props.app}/${props.env}: the row is somebody else's by now (${row.deployedBy}); it stays`
-          : "the row is gone already",
-      );
+    if (row && row.moveId !== props.moveId) {
+      say(`${props.app}/${props.env}: the row is somebody else's by now (${row.deployedBy}); it stays`);
       return;
     }
-    await recordRow(warehouse, props, row);
     const leaving: Move = {
-      ...(await newMove(props, row.version, row.githash)),
+      ...(await newMove(props, props.version, props.githash)),
       kind: "destroy",
       githash: "",
       releasePath: "",
+      note: "",
     };
+    if (!row) {
+      say("the row is gone already");
+      // By a destroy that was killed before the history had its line, or by hand.
+      if (await isLastMove(warehouse, props.table, props, props.moveId)) {
+        await recordMove(warehouse, leaving);
+      }
+      return;
+    }
+    await recordRow(warehouse, props, row);
     await removeRow(warehouse, leaving);
     if (await readRow(warehouse, props.table, props)) {
       say(`${props.app}/${props.env}: somebody moved the row at this moment; it stays`);
       return;
     }
     await recordMove(warehouse, leaving);
+    await tellGitHub(client, props.deploymentId, "superseded", `removed from ${props.env}`);
   },
 };
 
@@ -160,12 +170,16 @@ async function move(
   expected: number,
   before: RegistryEntry | undefined,
 ): Promise<Computed> {
-  const warehouse = new Warehouse(client, inputs.warehouse);
-  if (before) {
-    await recordRow(warehouse, inputs, before);
-  }
+  const warehouse = registryWarehouse(client, inputs.warehouse);
   const ours = await newMove(inputs, expected, before?.githash ?? "");
-  const row = await applyMove(warehouse, ours);
+  if (ours.kind !== "rollback" && isHeld(before, inputs.githash)) {
+    throw new Error(heldMessage(inputs, before, inputs.stack));
+  }
+  await Promise.all([
+    refuseIncomplete(client, inputs),
+    before ? recordRow(warehouse, inputs, before) : undefined,
+  ]);
+  const row = await applyMove(warehouse, ours, inputs.stack);
   say(`${inputs.app}/${inputs.env}: ${inputs.githash.slice(0, 12)} is live`);
   // First of all, so that a failure to write the history does not make a failed deployment of a live one.
   await tellMlflow(client, inputs, before?.deploymentId);
@@ -178,7 +192,8 @@ async function newMove(inputs: Inputs, expected: number, previousGithash: string
   const { userName } = await identify(inputs.host);
   return {
     ...inputs,
-    kind: "deploy",
+    // Going on with a rollback whose row has moved already rolls nothing back.
+    kind: inputs.rollbackOf && inputs.githash !== previousGithash ? "rollback" : "deploy",
     moveId: randomUUID(),
     expected,
     deployedAt: new Date().toISOString(),
@@ -192,7 +207,9 @@ async function tellMlflow(client: Client, inputs: Inputs, previous: string | und
   try {
     await setStatus(client, inputs.deploymentId, "live", `live in ${inputs.env}`);
     if (previous && previous !== inputs.deploymentId && (await findRun(client, previous))) {
-      await setStatus(client, previous, "superseded", `superseded by ${inputs.githash.slice(0, 12)}`);
+      // What was rolled back from counts as tested nowhere any more (providers/github/read.ts).
+      const how = inputs.rollbackOf ? "rolled back to" : "superseded by";
+      await setStatus(client, previous, "superseded", `${how} ${inputs.githash.slice(0, 12)}`);
     }
   } catch (problem) {
     say(`the release is live, but MLflow could not be told: ${messageOf(problem)}`);
@@ -210,7 +227,7 @@ async function adoptOurs(
   row: RegistryEntry,
   previous: string | undefined,
 ): Promise<Computed> {
-  await recordRow(new Warehouse(client, inputs.warehouse), inputs, row);
+  await recordRow(registryWarehouse(client, inputs.warehouse), inputs, row);
   await tellMlflow(client, inputs, previous);
   return computedOf(row);
 }

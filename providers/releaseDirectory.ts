@@ -102,14 +102,13 @@ const handler: Handler<Inputs, Computed> = {
 /** Makes the release what the commit says, whatever is there: nothing, a part of it, all of it, or an edited one. */
 async function bringAbout(client: Client, inputs: Inputs): Promise<Computed> {
   const { repository, githash, sourcePath, exclude, path } = inputs;
-  const source = await readSource(
-    { repository, ref: githash, path: sourcePath, exclude },
-    { onProgress: say },
-  );
+  const [source, manifest] = await Promise.all([
+    readSource({ repository, ref: githash, path: sourcePath, exclude }, { onProgress: say }),
+    readManifest(client, path),
+  ]);
   if (source.digest !== inputs.digest) {
     throw new Error(`The files of ${githash} are not the ones that the program saw. Run pulumi up again.`);
   }
-  const manifest = await readManifest(client, path);
   refuseOther(manifest, inputs);
   await uploadWhatIsWrong(client, inputs, source, manifest);
   await grantReaders(client, path, inputs.readers);

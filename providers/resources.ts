@@ -3,6 +3,7 @@ import type * as pulumi from "@pulumi/pulumi";
 import type { Artifact } from "./artifacts";
 import type * as builtArtifacts from "./builtArtifacts";
 import type * as deploymentRun from "./deploymentRun";
+import type * as gitHubClaim from "./gitHubClaim";
 import type * as mlflowExperiment from "./mlflowExperiment";
 import type * as notebookTestRun from "./notebookTestRun";
 import type * as registryRow from "./registryRow";
@@ -99,5 +100,11 @@ export class RegistryRow extends ShellResource {
   declare readonly changes: Out<registryRow.Changes>;
   constructor(name: string, args: Args<registryRow.Inputs>, options: ShellOptions) {
     super("RegistryRow", name, { previousGithash: undefined, changes: undefined, ...args }, options);
+  }
+}
+
+export class GitHubClaim extends ShellResource {
+  constructor(name: string, args: Args<gitHubClaim.Inputs>, options: ShellOptions) {
+    super("GitHubClaim", name, args, options);
   }
 }

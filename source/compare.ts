@@ -36,7 +36,7 @@ export async function compareSources(
 }
 
 /** What differs between two lists of files, by target. */
-function changesBetween(before: readonly SourceFile[], after: readonly SourceFile[]): SourceChanges {
+export function changesBetween(before: readonly SourceFile[], after: readonly SourceFile[]): SourceChanges {
   const old = new Map(before.map((file) => [file.target, file]));
   const now = new Map(after.map((file) => [file.target, file]));
   const differs = (file: SourceFile): boolean => {

@@ -2,16 +2,20 @@
 import { ApiError, ConnectionError } from "../../databricks/errors";
 import { SqlError, type Warehouse } from "../../databricks/sql";
 import { ATTEMPTS, pauseAfter } from "./conflicts";
-import { hasMove, readRow, swap, type Move, type RegistryEntry } from "./table";
+import { heldMessage, isHeld, short } from "./hold";
+import { hasMove } from "./lines";
+import { readRow, swap, type Move, type RegistryEntry } from "./table";
 
 /**
  * Carries out the move, or fails without a trace of it. The history is the caller's.
+ * @param stack for the message of a hold.
  * @returns the row as written.
- * @throws Error saying who moved the row, when, from what to what, where it is not at the expected version.
+ * @throws Error saying who moved the row, when, from what to what, where it is not at the expected version; or who put it
+ *   on hold, when and why.
  */
-export async function applyMove(warehouse: Warehouse, move: Move): Promise<RegistryEntry> {
+export async function applyMove(warehouse: Warehouse, move: Move, stack = ""): Promise<RegistryEntry> {
   for (let attempt = 1; ; attempt++) {
-    const lost = await trySwap(warehouse, move);
+    const lost = await mayBeLost(() => swap(warehouse, move));
     const row = await readRow(warehouse, move.table, move);
     if (row?.moveId === move.moveId) {
       return row;
@@ -20,6 +24,9 @@ export async function applyMove(warehouse: Warehouse, move: Move): Promise<Regis
       // Where the answer was lost, ours may have been done and been followed by another's, who then recorded it.
       const done = lost && (await hasMove(warehouse, move.table, move.moveId));
       throw new Error(conflict(move, row, done === true));
+    }
+    if (move.kind !== "rollback" && isHeld(row, move.githash)) {
+      throw new Error(heldMessage(move, row, stack));
     }
     if (!lost || attempt === ATTEMPTS) {
       throw (
@@ -34,9 +41,9 @@ export async function applyMove(warehouse: Warehouse, move: Move): Promise<Regis
 }
 
 /** Answers what may mean "not done" or "done, but the answer was lost"; the row tells which. */
-async function trySwap(warehouse: Warehouse, move: Move): Promise<Error | undefined> {
+export async function mayBeLost(write: () => Promise<void>): Promise<Error | undefined> {
   try {
-    await swap(warehouse, move);
+    await write();
     return undefined;
   } catch (error) {
     // A 5xx may come from a gateway that did not wait for the end of the work.
@@ -59,8 +66,4 @@ function conflict(move: Move, row: RegistryEntry | undefined, done: boolean): st
     `${place} was moved by somebody else: ${who} (version ${row.version}, we expected ${move.expected}).${ours} ` +
     "Run pulumi refresh, look at the preview, and deploy again if yours should be live."
   );
-}
-
-function short(githash: string): string {
-  return githash ? githash.slice(0, 12) : "(nothing)";
 }

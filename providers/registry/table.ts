@@ -7,9 +7,11 @@ import {
   bigint,
   type Parameter,
   type Row,
+  type StatementOptions,
   type Warehouse,
 } from "../../databricks/sql";
 import { despiteConflicts } from "./conflicts";
+import { holdOf } from "./hold";
 
 export interface RowKey {
   /** `catalog.schema.table`, or `schema.table` in the Hive metastore. */
@@ -37,6 +39,13 @@ export function movesTable(table: string): string {
   return quoteParts([...parts.slice(0, -1), `${parts.at(-1)}_moves`]);
 }
 
+/** The columns of `<table>`, as SQL. */
+export const ROW_COLUMNS = `app STRING, env STRING, githash STRING, release_path STRING, deployment_id STRING, move_id STRING,
+      version BIGINT, deployed_at TIMESTAMP, deployed_by STRING, previous_githash STRING, note STRING, hold STRING`;
+/** The columns of `<table>_moves`. */
+export const MOVE_COLUMNS = `app STRING, env STRING, move_id STRING, version BIGINT, kind STRING, from_githash STRING, githash STRING,
+      release_path STRING, deployment_id STRING, moved_at TIMESTAMP, moved_by STRING, note STRING`;
+
 /** Serializable, because under Delta's default two first inserts at once may both succeed. */
 const PROPERTIES =
   "TBLPROPERTIES ('delta.isolationLevel' = 'Serializable', 'delta.enableDeletionVectors' = 'false')";
@@ -50,19 +59,17 @@ export async function createTables(warehouse: Warehouse, table: string): Promise
   await create(`CREATE SCHEMA IF NOT EXISTS ${schema}`);
   await create(
     `CREATE TABLE IF NOT EXISTS ${quoteName(table)} (
-      app STRING, env STRING, githash STRING, release_path STRING, deployment_id STRING, move_id STRING,
-      version BIGINT, deployed_at TIMESTAMP, deployed_by STRING, previous_githash STRING, note STRING, hold STRING
+      ${ROW_COLUMNS}
     ) USING DELTA COMMENT 'notebook-releases: which release is live in which environment' ${PROPERTIES}`,
   );
   await create(
     `CREATE TABLE IF NOT EXISTS ${movesTable(table)} (
-      app STRING, env STRING, move_id STRING, version BIGINT, kind STRING, from_githash STRING, githash STRING,
-      release_path STRING, deployment_id STRING, moved_at TIMESTAMP, moved_by STRING, note STRING
+      ${MOVE_COLUMNS}
     ) USING DELTA COMMENT 'notebook-releases: every move of the registry, append-only' ${PROPERTIES}`,
   );
 }
 
-const WHERE_KEY = "app = :app AND env = :env";
+export const WHERE_KEY = "app = :app AND env = :env";
 
 export function keyOf({ app, env }: Pick<RowKey, "app" | "env">): Parameter[] {
   return [text("app", app), text("env", env)];
@@ -76,9 +83,10 @@ export async function readRow(
   warehouse: Warehouse,
   table: string,
   key: Pick<RowKey, "app" | "env">,
+  options: Pick<StatementOptions, "onWait" | "timeoutMs"> = {},
 ): Promise<RegistryEntry | undefined> {
   const statement = `SELECT * FROM ${quoteName(table)} WHERE ${WHERE_KEY}`;
-  const rows = await orNone(warehouse.select(statement, keyOf(key)));
+  const rows = await orNone(warehouse.select(statement, keyOf(key), options));
   if (rows.length > 1) {
     throw new Error(
       `The registry ${table} has ${rows.length} rows for app "${key.app}", env "${key.env}". Exactly one is allowed; delete the wrong ones.`,
@@ -87,69 +95,16 @@ export async function readRow(
   return rows[0] && entry(rows[0]);
 }
 
-/** What the registry says of the releases under one root: rows as they are, and moves as they were. */
-export interface RegistryView {
-  readonly rows: readonly { app: string; env: string; releasePath: string }[];
-  /** Those of the app, and of every other app that had a release under the root. `movedAt`: epoch ms. */
-  readonly moves: readonly {
-    app: string;
-    env: string;
-    kind: string;
-    releasePath: string;
-    movedAt: number;
-    version: number;
-  }[];
-}
-
 /**
- * All rows, and the moves that tell of a root's releases, in one statement: so they are of one moment, nearly.
- * @throws SqlError, also where there is no table: who deletes by it must not take that for an empty registry.
+ * What a line of the history tells of. A `resume` moves nothing: it takes the hold from the row that a `rollback` wrote,
+ * so its line has that row's version and releases.
  */
-export async function readView(
-  warehouse: Warehouse,
-  table: string,
-  { app, root }: { readonly app: string; readonly root: string },
-  timeoutMs?: number,
-): Promise<RegistryView> {
-  const statement = `SELECT 'row' AS kind, app, env, release_path, version, 0L AS moved_at FROM ${quoteName(table)}
-     UNION ALL SELECT kind, app, env, release_path, version, unix_millis(moved_at) FROM ${movesTable(table)}
-     WHERE app = :app OR app IN (SELECT app FROM ${movesTable(table)} WHERE instr(release_path, :root) > 0)`;
-  const parameters = [text("app", app), text("root", `${root}/`)];
-  const lines = await warehouse.query(statement, { parameters, repeatable: true, timeoutMs });
-  const read = lines.map((line) => ({
-    app: line.app ?? "",
-    env: line.env ?? "",
-    kind: line.kind ?? "",
-    releasePath: line.release_path ?? "",
-    movedAt: Number(line.moved_at ?? NaN),
-    version: Number(line.version),
-  }));
-  const odd = read.find(({ movedAt }) => !Number.isFinite(movedAt));
-  if (odd) {
-    throw new Error(
-      `The registry's history ${table}_moves has a line of ${odd.app}/${odd.env} without a time.`,
-    );
-  }
-  return {
-    rows: read.filter(({ kind }) => kind === "row"),
-    moves: read.filter(({ kind }) => kind !== "row"),
-  };
-}
-
-/** Whether the last thing that happened to this environment is that its stack was destroyed. */
-export async function wasDestroyed(
-  warehouse: Warehouse,
-  table: string,
-  key: Pick<RowKey, "app" | "env">,
-): Promise<boolean> {
-  const statement = `SELECT kind FROM ${movesTable(table)} WHERE ${WHERE_KEY} ORDER BY moved_at DESC, version DESC LIMIT 1`;
-  return (await orNone(warehouse.select(statement, keyOf(key))))[0]?.kind === "destroy";
-}
+export type MoveKind = "deploy" | "rollback" | "resume" | "destroy";
 
 /** A move as it is written: the new row, and the version that it expects to find. */
 export interface Move extends RowKey {
   readonly moveId: string;
-  readonly kind: "deploy" | "destroy";
+  readonly kind: MoveKind;
   /** The row's version that this stack wrote or saw last; 0: there is no row. */
   readonly expected: number;
   readonly githash: string;
@@ -161,7 +116,7 @@ export interface Move extends RowKey {
   readonly note: string;
 }
 
-function moveParameters(move: Move): Parameter[] {
+export function moveParameters(move: Move): Parameter[] {
   return [
     ...keyOf(move),
     text("githash", move.githash),
@@ -176,7 +131,10 @@ function moveParameters(move: Move): Parameter[] {
   ];
 }
 
-/** One compare-and-swap. Whether it won is told by reading the row (`applyMove`), not by the answer. */
+/**
+ * One compare-and-swap. Whether it won is told by reading the row (`applyMove`), not by the answer. A rollback puts the
+ * row on hold; a row on hold takes no other move, unless the same commit stays live.
+ */
 export async function swap(warehouse: Warehouse, move: Move): Promise<void> {
   const table = quoteName(move.table);
   const parameters = moveParameters(move);
@@ -191,12 +149,20 @@ export async function swap(warehouse: Warehouse, move: Move): Promise<void> {
     );
     return;
   }
+  const isRollback = move.kind === "rollback";
   await warehouse.query(
     `UPDATE ${table} SET githash = :githash, release_path = :release_path, deployment_id = :deployment_id,
        move_id = :move_id, version = :version, deployed_at = :deployed_at, deployed_by = :deployed_by,
-       previous_githash = :previous_githash, note = :note
-     WHERE ${WHERE_KEY} AND version = :expected`,
-    { parameters: [...parameters, bigint("expected", move.expected)] },
+       previous_githash = :previous_githash, note = :note${isRollback ? ", hold = :hold" : ""}
+     WHERE ${WHERE_KEY} AND version = :expected
+       ${isRollback ? "" : "AND (hold IS NULL OR hold = '' OR githash = :githash)"}`,
+    {
+      parameters: [
+        ...parameters,
+        bigint("expected", move.expected),
+        ...(isRollback ? [text("hold", holdOf(move))] : []),
+      ],
+    },
   );
 }
 
@@ -207,32 +173,12 @@ export async function removeRow(warehouse: Warehouse, move: Move): Promise<void>
   await despiteConflicts(() => warehouse.query(statement, { parameters, repeatable: true }));
 }
 
-/** Adds the move to the history, once, however often it is called. */
-export async function recordMove(warehouse: Warehouse, move: Move): Promise<void> {
-  const parameters = [...moveParameters(move), text("kind", move.kind)];
-  const statement = `MERGE INTO ${movesTable(move.table)} AS m USING (SELECT :move_id AS move_id) AS n ON m.move_id = n.move_id
-     WHEN NOT MATCHED THEN INSERT (app, env, move_id, version, kind, from_githash, githash, release_path, deployment_id,
-       moved_at, moved_by, note)
-     VALUES (:app, :env, n.move_id, :version, :kind, :previous_githash, :githash, :release_path, :deployment_id,
-       :deployed_at, :deployed_by, :note)`;
-  await despiteConflicts(() => warehouse.query(statement, { parameters, repeatable: true }));
-}
-
-/**
- * Adds the move that wrote this row to the history, where it is missing: who wrote the row may have been killed since,
- * or have lost the answer. Done before the row is overwritten, so that the history misses none.
- */
-export async function recordRow(warehouse: Warehouse, key: RowKey, row: RegistryEntry): Promise<void> {
-  if (row.moveId && !(await hasMove(warehouse, key.table, row.moveId))) {
-    const { table, app, env } = key;
-    await recordMove(warehouse, { ...row, table, app, env, kind: "deploy", expected: row.version - 1 });
-  }
-}
-
-/** Whether the history holds this move: somebody else may have moved on since it was done. */
-export async function hasMove(warehouse: Warehouse, table: string, moveId: string): Promise<boolean> {
-  const statement = `SELECT move_id FROM ${movesTable(table)} WHERE move_id = :id`;
-  return (await orNone(warehouse.select(statement, [text("id", moveId)]))).length > 0;
+/** Takes the hold from the row, if it is still the row of this move. What is live stays, and so do version and move. */
+export async function clearHold(warehouse: Warehouse, key: RowKey, row: RegistryEntry): Promise<void> {
+  await warehouse.query(
+    `UPDATE ${quoteName(key.table)} SET hold = NULL WHERE ${WHERE_KEY} AND version = :expected AND move_id = :move_id`,
+    { parameters: [...keyOf(key), bigint("expected", row.version), text("move_id", row.moveId)] },
+  );
 }
 
 function entry(row: Row): RegistryEntry {
@@ -250,7 +196,8 @@ function entry(row: Row): RegistryEntry {
   };
 }
 
-async function orNone(rows: Promise<Row[]>): Promise<Row[]> {
+/** A query's rows; none where there is no table. */
+export async function orNone(rows: Promise<Row[]>): Promise<Row[]> {
   try {
     return await rows;
   } catch (error) {

@@ -4,12 +4,13 @@
  */
 import type { Client } from "../../databricks/client";
 import { messageOf } from "../../databricks/errors";
+import { listJobs } from "../../databricks/jobs";
 import { plainPath } from "../../databricks/objects";
 import { listActiveRuns } from "../../databricks/runs";
 import { SqlError, Warehouse } from "../../databricks/sql";
-import { readView, type RegistryView } from "../registry/table";
+import { readView, type RegistryView } from "../registry/view";
 import { until } from "./deadline";
-import { decide, type Decision, type Facts, type Policy, type Release } from "./plan";
+import { decide, type Decision, type Facts, type Policy, type Release, type RunUse } from "./plan";
 import { removeRelease } from "./remove";
 import {
   forgetRegistry,
@@ -19,10 +20,11 @@ import {
   noteSeen,
   readRoot,
   registryName,
+  removeShipped,
   type Inspection,
   type Root,
 } from "./root";
-import { useOf } from "./runs";
+import { useOf, useOfJob } from "./runs";
 
 /** A release root, and the registry that says what is live in it. */
 export interface Ground {
@@ -97,6 +99,8 @@ function refuseOthers({ root, table }: Ground, { registries }: Root): void {
 }
 
 class Collection {
+  private jobs?: Promise<RunUse[]>;
+
   constructor(
     private readonly client: Client,
     private readonly ground: Ground,
@@ -158,12 +162,21 @@ class Collection {
       writtenAt: await this.writtenAt(githash, inspection, dryRun),
       isMarked: inspection.content?.deleting === true,
     };
-    const decision = this.decide(release, facts);
+    const decision = this.decide(release, await this.withJobs(facts));
     return decision.action === "keep" || dryRun
       ? decision
       : removeRelease(this.client, path, inspection, async () =>
-          this.decide(release, await this.facts(true)),
+          this.decide(release, await this.withJobs(await this.facts(true))),
         );
+  }
+
+  /**
+   * With what the workspace's jobs point to. Asked for once, and only where something is to be deleted, since there may be
+   * many: a job that is turned to an older release follows a row, and the rows are asked for each time.
+   */
+  private async withJobs(facts: Facts): Promise<Facts> {
+    this.jobs ??= listJobs(this.client, { expand_tasks: true }).then((jobs) => jobs.map(useOfJob));
+    return { ...facts, runs: [...facts.runs, ...(await this.jobs)] };
   }
 
   private decide(release: Release, facts: Facts): Decision {
@@ -199,9 +212,11 @@ class Collection {
       { app, root: plainPath(root) },
       timeoutMs,
     );
-    const [view, ...runs] = await Promise.all([
-      // A stack that is destroyed before it was ever live has made no table.
-      this.policy.own !== undefined ? reading.catch(emptyWhereMissing) : reading,
+    // A stack that is destroyed before it was ever live has made no table.
+    const view = await (this.policy.own !== undefined ? reading.catch(emptyWhereMissing) : reading);
+    // After the registry, which a stopped warehouse may answer minutes later: a run that is not in this list asked it
+    // later still, and was told what the view says or something newer.
+    const runs = await Promise.all([
       listActiveRuns(this.client),
       ...(fresh ? [listActiveRuns(this.client, { type: "WORKFLOW_RUN" })] : []),
     ]);
@@ -232,7 +247,10 @@ class Collection {
     }
   }
 
-  /** Takes away the notes of releases that are gone, and our own where nothing of our registry is left. */
+  /**
+   * Takes away the notes of releases that are gone, our own where nothing of our registry is left, and with the root's
+   * last release the notebooks that all its stacks had in common.
+   */
   private async tidy({ rows }: Facts, outcomes: readonly Outcome[]): Promise<void> {
     const { root, table } = this.ground;
     const there = new Set(
@@ -246,6 +264,9 @@ class Collection {
       }
       if (this.policy.gone && rows.length === 0) {
         await forgetRegistry(this.client, root, table);
+      }
+      if (this.policy.own !== undefined && rows.length === 0 && there.size === 0) {
+        await removeShipped(this.client, root);
       }
     } catch {
       // Notes that are left harm nobody, and the next collection takes them.

@@ -3,7 +3,8 @@ import type { Client } from "../../databricks/client";
 import { messageOf } from "../../databricks/errors";
 import { Warehouse } from "../../databricks/sql";
 import { say } from "../progress";
-import { wasDestroyed, type RowKey } from "../registry/table";
+import { wasDestroyed } from "../registry/lines";
+import type { RowKey } from "../registry/table";
 import { collect, OthersLiveHere, type Ground, type Outcome } from "./collect";
 import { DEFAULT_RETENTION, type Retention } from "./plan";
 

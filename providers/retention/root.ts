@@ -75,6 +75,16 @@ export async function forgetSeen(client: Client, root: string, githash: string, 
   await deleteObject(client, `${root}/.seen.${githash}.${at}`);
 }
 
+/** Notebooks that every stack of a root puts there (components/shippedNotebook.ts). */
+const SHIPPED = ["trigger", "driver"];
+
+/** They are all stacks' own, so none of them deletes them with itself: another one's jobs may run them. */
+export async function removeShipped(client: Client, root: string): Promise<void> {
+  for (const name of SHIPPED) {
+    await deleteObject(client, `${root}/${name}`);
+  }
+}
+
 /** A release's manifest as it lies there, right or not, and when the release was written last. */
 export interface Inspection {
   /** The manifest's bytes; undefined where there is none. */

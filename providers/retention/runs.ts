@@ -1,4 +1,5 @@
-/** What an active run tells of the releases that it needs. */
+/** What an active run, and a job, tell of the releases that they need. */
+import type { ListedJob } from "../../databricks/jobs";
 import { plainPath } from "../../databricks/objects";
 import type { ActiveRun } from "../../databricks/runs";
 import type { RunUse } from "./plan";
@@ -31,6 +32,21 @@ export function useOf(run: ActiveRun, trigger: string): RunUse {
     githashes,
     dispatches,
   };
+}
+
+/**
+ * A job needs the release that its next run will use. A pinned one follows the registry's row a little later, or much
+ * later where an `up` failed in between; nothing else tells of that.
+ */
+export function useOfJob({ job_id, settings }: ListedJob): RunUse {
+  const githashes = new Set<string>();
+  visit(settings, (_key, value) => {
+    for (const githash of typeof value === "string" ? (value.match(GITHASH) ?? []) : []) {
+      githashes.add(githash);
+    }
+  });
+  const name = `job ${job_id}${settings?.name ? ` (${settings.name})` : ""}`;
+  return { name, startedAt: 0, githashes, dispatches: false };
 }
 
 /** Every value inside, with the key that it stands under (of its list, for a list's). */

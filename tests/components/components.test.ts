@@ -36,6 +36,7 @@ void pulumi.runtime.setMocks(
 );
 
 import * as components from "../../components";
+import { jobMarks } from "../../components/job";
 import type { Source } from "../../source";
 
 const GITHASH = "0123456789abcdef0123456789abcdef01234567";
@@ -149,6 +150,10 @@ describe("the components", () => {
     assert.equal(gate?.inputs.deploymentId, "run-1");
   });
 
+  const MARKS = { app: "churn", env: "staging", registry: "a74d51ba595e81d4" };
+  const jobNamed = (name: string) =>
+    declared.find((resource) => resource.type.endsWith("job:Job") && resource.name === name)?.inputs;
+
   it("pin a job to the release, or dispatch it by the trigger", async () => {
     const { workspace, release, registry, trigger } = deploy();
     const common = { workspace, release, registry, trigger };
@@ -157,7 +162,7 @@ describe("the components", () => {
       mode: "pinned",
       tasks: [
         { taskKey: "features", notebook: "pipeline/features" },
-        { taskKey: "train", notebook: "pipeline/train", dependsOn: ["features"] },
+        { taskKey: "train", notebook: "pipeline/train", dependsOn: ["features"], parameters: { day: "1" } },
       ],
     });
     new components.ReleaseJob("daily", {
@@ -167,15 +172,20 @@ describe("the components", () => {
       settings: { tags: { team: "growth" } },
     });
     await resources("job:Job", 2);
-    const job = (name: string) =>
-      declared.find((resource) => resource.type.endsWith("job:Job") && resource.name === name)?.inputs;
-    const weekly = job("weekly");
-    assert.deepEqual(weekly.tags, { app: "churn", env: "staging", githash: GITHASH });
+    const weekly = jobNamed("weekly");
+    assert.deepEqual(weekly.tags, { ...MARKS, githash: GITHASH });
     assert.equal(weekly.tasks[1].notebookTask.notebookPath, `/Shared/releases/${GITHASH}/pipeline/train`);
-    assert.deepEqual(weekly.tasks[1].notebookTask.baseParameters, { app: "churn", env: "staging" });
+    assert.deepEqual(weekly.tasks[1].notebookTask.baseParameters, {
+      day: "1",
+      app: "churn",
+      env: "staging",
+      githash: GITHASH,
+      deployment_id: "run-1",
+      release_path: `/Shared/releases/${GITHASH}`,
+    });
     assert.deepEqual(weekly.tasks[1].dependsOns, [{ taskKey: "features" }]);
-    const daily = job("daily");
-    assert.deepEqual(daily.tags, { team: "growth", app: "churn", env: "staging" });
+    const daily = jobNamed("daily");
+    assert.deepEqual(daily.tags, { team: "growth", ...MARKS });
     assert.equal(daily.tasks[0].notebookTask.notebookPath, "/Shared/releases/trigger");
     assert.deepEqual(daily.tasks[0].notebookTask.baseParameters, {
       day: "1",
@@ -184,6 +194,64 @@ describe("the components", () => {
       env: "staging",
       notebook: "pipeline/score",
     });
+  });
+
+  it("give a job its compute where a task names none, Databricks' own settings, and its permissions", async () => {
+    const { workspace, release, registry, trigger } = deploy();
+    const settings = {
+      schedule: { quartzCronExpression: "0 0 6 * * ?", timezoneId: "UTC", pauseStatus: "PAUSED" },
+      runAs: { servicePrincipalName: "churn-jobs" },
+      emailNotifications: { onFailures: ["team@acme.com"] },
+      jobClusters: [{ jobClusterKey: "small", newCluster: { sparkVersion: "15.4.x-scala2.12" } }],
+      parameters: [{ name: "day", default: "1" }],
+    };
+    new components.ReleaseJob("clustered", {
+      ...{ workspace, release, registry, trigger, mode: "pinned", settings },
+      compute: { existingClusterId: "0123-abc" },
+      permissions: [
+        { groupName: "analysts", level: "CAN_MANAGE_RUN" },
+        { userName: "ada@acme.com", level: "IS_OWNER" },
+      ],
+      tasks: [
+        { taskKey: "own", notebook: "pipeline/score", jobClusterKey: "small" },
+        { taskKey: "stacks", notebook: "pipeline/score", maxRetries: 2 },
+      ],
+    });
+    const [permissions] = await resources("permissions:Permissions", 1);
+    const job = jobNamed("clustered");
+    for (const [key, value] of Object.entries(settings)) {
+      assert.deepEqual(job[key], value, key);
+    }
+    const [own, stacks] = job.tasks;
+    assert.deepEqual([own.jobClusterKey, own.existingClusterId], ["small", undefined]);
+    assert.deepEqual([stacks.existingClusterId, stacks.maxRetries], ["0123-abc", 2]);
+    assert.deepEqual(permissions?.inputs, {
+      jobId: "clustered-id",
+      accessControls: [
+        { groupName: "analysts", permissionLevel: "CAN_MANAGE_RUN" },
+        { userName: "ada@acme.com", permissionLevel: "IS_OWNER" },
+      ],
+    });
+  });
+
+  it("name a job's owner, where nobody is the owner: the deployer", async () => {
+    const { workspace, release, registry, trigger } = deploy();
+    new components.ReleaseJob("owned", {
+      ...{ workspace, release, registry, trigger, mode: "pinned" },
+      permissions: [{ groupName: "analysts", level: "CAN_VIEW" }],
+      tasks: [{ taskKey: "own", notebook: "pipeline/score" }],
+    });
+    const [permissions] = await resources("permissions:Permissions", 1);
+    assert.deepEqual(permissions?.inputs.accessControls, [
+      { groupName: "analysts", permissionLevel: "CAN_VIEW" },
+      { userName: "ada@acme.com", permissionLevel: "IS_OWNER" },
+    ]);
+  });
+
+  it("mark the jobs of one table's row alike, however it is spelled, and of another one otherwise", () => {
+    const { registry: mark } = jobMarks(address);
+    assert.equal(jobMarks({ ...address, table: "`Main`.deployments.REGISTRY" }).registry, mark);
+    assert.notEqual(jobMarks({ ...address, table: "main.deployments.other" }).registry, mark);
   });
 
   it("ship the trigger notebook", async () => {

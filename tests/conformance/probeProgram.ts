@@ -25,12 +25,13 @@ export interface ProbeCall {
 
 const PROGRAM = `
 const { readFileSync } = require("node:fs");
-const pulumi = require("@pulumi/pulumi");
 const spec = JSON.parse(readFileSync("probes.json", "utf8"));
+require(spec.root + "/later.cjs");
+const pulumi = require("@pulumi/pulumi");
 const text = \`exports.handler = () => {
-  const { createRequire } = require("node:module");
-  const api = createRequire(ROOT)("tsx/cjs/api");
-  return api.require("./tests/conformance/probe.ts", ROOT).default;
+  const from = require("node:module").createRequire(ROOT);
+  from("./compile.cjs");
+  return from("./tests/conformance/probe.ts").default;
 };\`.replaceAll("ROOT", JSON.stringify(spec.root + "/x.js"));
 const provider = spec.defaultProvider ? undefined : new (class extends pulumi.ProviderResource {})("pulumi-nodejs", "probes", {});
 const config = new pulumi.Config();

@@ -32,8 +32,7 @@ describe("all providers", function () {
     describe(entry.type, () => conformance(entry));
   }
 
-  it("say within 10 seconds that the host is down, and name it", async function () {
-    this.timeout(30_000);
+  it("say within 10 seconds that the host is down, and name it", async () => {
     const started = Date.now();
     await Promise.all(cases.filter(({ local }) => !local).map((entry) => hostDown(entry, ground)));
     assert.ok(Date.now() - started < 10_000, `${Date.now() - started} ms`);

@@ -1,75 +1,26 @@
 /** Signing in from GitHub Actions without a secret, against the local workspace, as the official SDK does it. */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { randomUUID } from "node:crypto";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { Client } from "../../databricks/client";
 import { resolveCredentials } from "../../databricks/credentials";
+import { GitHubIssuer } from "../support/gitHubIssuer";
 import { startLocalWorkspace, type LocalWorkspace } from "../support/localWorkspace";
 
 const PYTHON = process.env.NOTEBOOK_RELEASES_PYTHON ?? join(__dirname, "../../.local/python/bin/python");
 const SUBJECT = "repo:acme/churn:environment:prod";
 const ACCOUNT = "00000000-0000-0000-0000-000000000000";
 
-/** GitHub as a job of Actions sees it: gives an identity for an audience, and publishes its keys. */
-class Issuer {
-  readonly requestToken = randomUUID();
-  readonly asked: string[] = [];
-  subject = SUBJECT;
-  address = "";
-  private constructor(private readonly server: Server) {}
-
-  static async start(): Promise<Issuer> {
-    const { exportJWK, generateKeyPair, SignJWT } = await import("jose");
-    const { publicKey, privateKey } = await generateKeyPair("RS256");
-    const server = createServer();
-    const issuer = new Issuer(server);
-    server.on("request", (request, response) => {
-      const answer = async () => {
-        const url = new URL(request.url ?? "", issuer.address);
-        if (url.pathname === "/.well-known/jwks") {
-          return { keys: [{ ...(await exportJWK(publicKey)), kid: "1", alg: "RS256", use: "sig" }] };
-        }
-        if (request.headers.authorization !== `Bearer ${issuer.requestToken}`) return undefined;
-        const audience = url.searchParams.get("audience") ?? "";
-        issuer.asked.push(audience);
-        const token = new SignJWT({})
-          .setProtectedHeader({ alg: "RS256", kid: "1" })
-          .setIssuer(issuer.address)
-          .setSubject(issuer.subject)
-          .setAudience(audience)
-          .setIssuedAt()
-          .setExpirationTime("5m");
-        return { value: await token.sign(privateKey) };
-      };
-      void answer().then((body) => {
-        response.writeHead(body ? 200 : 401, { "content-type": "application/json" });
-        response.end(JSON.stringify(body ?? {}));
-      });
-    });
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    issuer.address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    return issuer;
-  }
-
-  stop(): void {
-    this.server.closeAllConnections();
-    this.server.close();
-  }
-}
-
 describe("GitHub's OIDC", function () {
   this.timeout(60_000);
   let local: LocalWorkspace;
-  let issuer: Issuer;
+  let issuer: GitHubIssuer;
   let principal: { id: string; applicationId: string };
   let policies: string;
   const clients: Client[] = [];
   before(async () => {
-    [local, issuer] = await Promise.all([startLocalWorkspace({ engines: false }), Issuer.start()]);
+    [local, issuer] = await Promise.all([startLocalWorkspace({ engines: false }), GitHubIssuer.start()]);
     principal = await local.ok("POST", "/api/2.0/preview/scim/v2/ServicePrincipals", { displayName: "ci" });
     policies = `/api/2.0/accounts/${ACCOUNT}/servicePrincipals/${principal.id}/federationPolicies`;
     const audiences = [`${local.host}/oidc/v1/token`];
@@ -78,7 +29,6 @@ describe("GitHub's OIDC", function () {
     });
   });
   afterEach(() => {
-    issuer.subject = SUBJECT;
     issuer.asked.length = 0;
   });
   after(async () => {
@@ -88,13 +38,12 @@ describe("GitHub's OIDC", function () {
   });
 
   /** The environment of a job with `id-token: write`. */
-  const job = () => ({
+  const job = (subject = SUBJECT) => ({
     DATABRICKS_HOST: local.host,
     DATABRICKS_AUTH_TYPE: "github-oidc",
     DATABRICKS_CLIENT_ID: principal.applicationId,
     DATABRICKS_CONFIG_FILE: "/nowhere/.databrickscfg",
-    ACTIONS_ID_TOKEN_REQUEST_URL: `${issuer.address}/token?api-version=2`,
-    ACTIONS_ID_TOKEN_REQUEST_TOKEN: issuer.requestToken,
+    ...issuer.job(subject),
   });
   const me = async (environment: Record<string, string>) => {
     const credentials = () => resolveCredentials(environment);
@@ -127,10 +76,13 @@ describe("GitHub's OIDC", function () {
   });
 
   it("is refused for another branch or repository, which is said; no token is shown", async () => {
-    issuer.subject = "repo:mallory/churn:environment:prod";
-    await assert.rejects(me(job()), (error: Error) => {
+    const mallory = job("repo:mallory/churn:environment:prod");
+    await assert.rejects(me(mallory), (error: Error) => {
       assert.match(error.message, /refused the identity of this GitHub job.*federation policy/);
-      assert.ok(!error.message.includes(issuer.requestToken) && !/eyJ/.test(error.message), error.message);
+      assert.ok(
+        !error.message.includes(mallory.ACTIONS_ID_TOKEN_REQUEST_TOKEN) && !/eyJ/.test(error.message),
+        error.message,
+      );
       return true;
     });
   });

@@ -64,8 +64,7 @@ describe("names of tables", () => {
   });
 });
 
-describe("a statement", function () {
-  this.timeout(20_000);
+describe("a statement", () => {
   let stub: Stub;
   let warehouse: Warehouse;
   beforeEach(async () => {
@@ -132,6 +131,60 @@ describe("a statement", function () {
     assert.deepEqual(rows, [{ app: "a", version: "1" }]);
     assert.deepEqual(states, ["PENDING", "PENDING", "RUNNING"]);
     assert.deepEqual(stub.requests.slice(1), Array(3).fill("GET /api/2.0/sql/statements/s1"));
+  });
+
+  it("whose warehouse is stopped has it started, and says that it starts", async () => {
+    const patient = new Warehouse(stub.client(), "wh1", { patienceMs: 0 });
+    const warehouseIs = (value: string) => json(200, { id: "wh1", state: value });
+    stub.answers(
+      state("PENDING"),
+      warehouseIs("STOPPED"),
+      json(200, {}),
+      state("PENDING"),
+      warehouseIs("STARTING"),
+      state("PENDING"),
+      warehouseIs("RUNNING"),
+      state("SUCCEEDED", { manifest: { schema } }),
+    );
+    const states: string[] = [];
+    await patient.query("SELECT 1", { onWait: (value) => states.push(value) });
+    assert.deepEqual(states, ["STARTING", "STARTING", "PENDING"]);
+    assert.deepEqual(stub.requests.slice(1, 3), [
+      "GET /api/2.0/sql/warehouses/wh1",
+      "POST /api/2.0/sql/warehouses/wh1/start",
+    ]);
+  });
+
+  it("goes on where its warehouse may not be looked at", async () => {
+    const patient = new Warehouse(stub.client(), "wh1", { patienceMs: 0 });
+    const refused = json(403, { error_code: "PERMISSION_DENIED", message: "no" });
+    stub.answers(state("PENDING"), refused, state("SUCCEEDED", { manifest: { schema } }));
+    assert.deepEqual(await patient.query("SELECT 1"), []);
+  });
+
+  it("that is waited for is cancelled where the process is asked to end, which is left to who else listens", async () => {
+    stub.answers(state("RUNNING"), json(200, {}), state("CANCELED"));
+    const heard: string[] = [];
+    const listener = (signal: string) => heard.push(signal);
+    process.on("SIGTERM", listener);
+    try {
+      const asked = warehouse.query("UPDATE x", { onWait: () => process.emit("SIGTERM", "SIGTERM") });
+      assert.match((await sqlError(asked)).message, /CANCELED/);
+    } finally {
+      process.off("SIGTERM", listener);
+    }
+    assert.equal(heard[0], "SIGTERM");
+    assert.ok(stub.requests.includes("POST /api/2.0/sql/statements/s1/cancel"), stub.requests.join());
+    assert.equal(process.listenerCount("SIGTERM"), 0, "nobody listens for a statement that is done");
+  });
+
+  it("tells its columns, with their types where the server has them", async () => {
+    const columns = [{ name: "app", type_text: "string" }, { name: "version" }];
+    stub.answers(state("SUCCEEDED", { manifest: { schema: { columns } } }));
+    assert.deepEqual(await warehouse.columns("SELECT * FROM x LIMIT 0"), [
+      { name: "app", type: "STRING" },
+      { name: "version", type: "" },
+    ]);
   });
 
   it("is cancelled at its limit", async () => {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import type { ActiveRun } from "../../databricks/runs";
 import { listActiveRuns } from "../../databricks/runs";
-import { useOf } from "../../providers/retention/runs";
+import { useOf, useOfJob } from "../../providers/retention/runs";
 import { json, Stub } from "../databricks/stub";
 
 const ROOT = "/Users/someone@acme.com/releases/a churn's";
@@ -70,6 +70,18 @@ describe("what an active run uses", () => {
   it("is named so that it can be found; without a time it began before everything", () => {
     assert.deepEqual([use([]).name, use([]).startedAt], ["run 7 (nightly)", 5]);
     assert.equal(use([], { start_time: undefined }).startedAt, 0);
+  });
+});
+
+describe("what a job uses", () => {
+  const job = (settings: object) => useOfJob({ job_id: 7, settings });
+
+  it("is every release that its tasks name, and no dispatching", () => {
+    const pinned = job({ name: "weekly", tasks: [{ notebook_task: { notebook_path: NOTEBOOK } }] });
+    assert.deepEqual([[...pinned.githashes], pinned.name], [[HASH], "job 7 (weekly)"]);
+    const trigger = { notebook_path: `${ROOT}/trigger`, base_parameters: { registry_table: "t" } };
+    const dispatching = job({ tasks: [{ notebook_task: trigger }] });
+    assert.deepEqual([dispatching.githashes.size, dispatching.dispatches], [0, false]);
   });
 });
 

@@ -15,13 +15,17 @@ import { credentials } from "./scenario";
 
 /** One resource, so that every request that names the release is the release's own. */
 const PROGRAM = `
-require("tsx/cjs");
+require("./later.cjs");
+require("./compile.cjs");
 const pulumi = require("@pulumi/pulumi");
 const { ReleaseDirectory } = require("./providers/resources.ts");
 const provider = new (class extends pulumi.ProviderResource {})("pulumi-nodejs", "releases", {});
 const inputs = JSON.parse(require("node:fs").readFileSync("release.json", "utf8"));
 new ReleaseDirectory("release", inputs, { provider, retainOnDelete: true });
 `;
+
+/** What of the repository it needs. */
+const LINKS = ["compile.cjs", "later.cjs", "node_modules", "package.json", "providers"];
 
 /** Far more requests than eight files need: a release that never ends is a defect of its own. */
 const MOST_REQUESTS = 60;
@@ -55,7 +59,7 @@ for (const { way, what, counts } of WAYS) {
       workspace = await sharedWorkspace();
       proxy = await Proxy.start(workspace.host);
       repository = makeRepository(files(0));
-      stack = new PulumiStack({ links: ["node_modules", "package.json", "providers"] });
+      stack = new PulumiStack({ links: LINKS });
       stack.env = { ...credentials(workspace), NOTEBOOK_RELEASES_UPLOAD: way };
       stack.env.NOTEBOOK_RELEASES_CACHE = join(stack.folder, "cache");
       writeFileSync(join(stack.program, "killed.cjs"), PROGRAM);

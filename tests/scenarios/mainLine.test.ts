@@ -4,7 +4,7 @@ import { notebook } from "../source/support";
 import { ok } from "../support/pulumi";
 import { score } from "./example";
 import { matchesGolden, type Replacements } from "./golden";
-import { changedResources, imports, mutating, Scenario } from "./scenario";
+import { changedResources, HOLD_ASKED, imports, mutating, Scenario } from "./scenario";
 
 const PATHS = ["lib/shared.py", "pipeline/features", "pipeline/score", "tests/test_one", "tests/test_two"];
 
@@ -41,7 +41,7 @@ describe("the main line", function () {
       assert.match(output, new RegExp(`"${path}"`));
     }
     assert.doesNotMatch(output, /README/);
-    assert.deepEqual(mutating(requests), []);
+    assert.deepEqual(mutating(requests), [HOLD_ASKED]);
     matchesGolden("preview", output, golden);
   });
 
@@ -53,6 +53,7 @@ describe("the main line", function () {
     const { deploymentId, deploymentUrl, tests, jobs, ...rest } = outputs;
     assert.deepEqual(rest, {
       githash,
+      branch: "main",
       releasePath: release,
       previousGithash: "",
       changes: { added: PATHS, changed: [], removed: [] },
@@ -134,7 +135,7 @@ describe("the main line", function () {
   it("the dispatch job runs the live release's notebook, the pinned one points into the release", async () => {
     assert.equal(await scenario.runJob("dispatch"), `v1 ${githash}`);
     assert.equal(await scenario.jobNotebook("pinned"), `${release}/pipeline/score`);
-    assert.equal(await scenario.runJob("pinned"), "v1 ");
+    assert.equal(await scenario.runJob("pinned"), `v1 ${githash}`);
   });
 
   it("refresh shows exactly an edited notebook and a row that somebody moved", async () => {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { notebook } from "../source/support";
 import { ok } from "../support/pulumi";
 import { score } from "./example";
-import { changedResources, imports, mutating, Scenario } from "./scenario";
+import { changedResources, HOLD_ASKED, imports, mutating, Scenario } from "./scenario";
 
 const ROOT = "/Users/admin@local.workspace/releases/commits";
 
@@ -36,7 +36,7 @@ describe("one commit after the other", function () {
     assert.match(output, /added.*"pipeline\/report"/s);
     assert.match(output, /changed.*"pipeline\/score"/s);
     assert.match(output, /removed.*"pipeline\/features"/s);
-    assert.deepEqual(mutating(requests), []);
+    assert.deepEqual(mutating(requests), [HOLD_ASKED]);
   });
 
   it("up makes it live: another deployment, another release, the row, then the pinned job", async () => {
@@ -63,8 +63,9 @@ describe("one commit after the other", function () {
     assert.deepEqual([row.githash, row.previous_githash, row.version], [second, first, "2"]);
     assert.equal(await scenario.jobNotebook("pinned"), `${ROOT}/${second}/pipeline/score`);
     const asked = mutating(requests);
+    assert.equal(asked[0], HOLD_ASKED);
     assert.ok(
-      asked.indexOf("POST /api/2.0/sql/statements") <
+      asked.indexOf("POST /api/2.0/sql/statements", 1) <
         asked.findIndex((request) => request.includes("/jobs/reset")),
       `the row moves before the job: ${asked.join(", ")}`,
     );
@@ -112,14 +113,14 @@ describe("one commit after the other", function () {
 
   it("destroy removes all but the experiment and the registry's tables", async () => {
     const experiment = (await scenario.deployment(deployments[0] as string)).experimentId;
-    ok(await scenario.stack.destroy());
+    const { output } = ok(await scenario.stack.destroy());
     assert.deepEqual(await scenario.stack.resources(), []);
     assert.equal(await scenario.findJob("dispatch"), undefined);
     assert.equal(await scenario.findJob("pinned"), undefined);
     assert.deepEqual(await scenario.sql(`SELECT * FROM ${scenario.table}`), []);
     assert.equal((await scenario.moves()).at(-1)?.kind, "destroy");
-    assert.ok(!(await scenario.exists(`${ROOT}/${first}`)));
-    assert.ok(!(await scenario.exists(`${ROOT}/trigger`)));
+    assert.ok(!(await scenario.exists(`${ROOT}/${first}`)), output);
+    assert.ok(!(await scenario.exists(`${ROOT}/trigger`)), output);
     const { scopes = [] } = await scenario.workspace.ok("GET", "/api/2.0/secrets/scopes/list");
     assert.ok(!scopes.some(({ name }: { name: string }) => name === "commits"));
     await scenario.workspace.ok("GET", `/api/2.0/mlflow/experiments/get?experiment_id=${experiment}`);

@@ -222,6 +222,9 @@ export function credentials(workspace: LocalWorkspace): Record<string, string> {
   return { DATABRICKS_HOST: workspace.host, DATABRICKS_TOKEN: workspace.token };
 }
 
+/** Where another commit is to be live, a preview asks the registry for a hold: the one POST that it makes. */
+export const HOLD_ASKED = "POST /api/2.0/sql/statements";
+
 /** Requests that may have changed something: those that were refused have not. */
 export function mutating(requests: readonly SeenRequest[]): string[] {
   return requests

@@ -2,6 +2,7 @@
 import type { TypeName } from "../../../providers/tables";
 import { notebook } from "../../source/support";
 import type { Values } from "./engine";
+import { finishRelease } from "./finished";
 import { unique, type Ground } from "./ground";
 
 /** The values of the secrets in these tests: nothing that a provider answers may contain one. */
@@ -82,7 +83,11 @@ export function edit(ground: Ground, path: string, code: string): Promise<unknow
 export const cases: readonly Case[] = [
   {
     type: "Workspace",
-    inputs: async ({ place }) => ({ host: place.host, expectedWorkspaceId: "" }),
+    inputs: async (ground) => ({
+      host: ground.place.host,
+      expectedWorkspaceId: "",
+      move: { ...row(ground), githash: ground.githash, isRollback: false, stack: "test" },
+    }),
     kept: true,
   },
   {
@@ -161,10 +166,20 @@ export const cases: readonly Case[] = [
       experimentId: await ground.experiment(),
       ...{ app: "churn", env: "test", githash: ground.githash, digest: "d".repeat(64), gate: "g".repeat(64) },
       ...{ source: ground.repository.directory, pipelineId: "manual", note: "a note" },
-      stackId: unique("stack"),
+      ...{ stackId: unique("stack"), rollbackFrom: "", github: { repository: "", environment: "" } },
     }),
     exists: async (ground, { deploymentId }) =>
       (await ground.mlflowRun(deploymentId)).tags.status === "running",
+    kept: true,
+  },
+  {
+    type: "GitHubClaim",
+    inputs: async () => ({
+      repository: "acme/churn",
+      ...{ declared: ["staging", "prod"], adopted: ["prod"], there: ["prod"] },
+    }),
+    updated: async (_ground, inputs) => ({ ...inputs, declared: [...inputs.declared, "qa"] }),
+    local: true,
     kept: true,
   },
   {
@@ -283,6 +298,7 @@ export const cases: readonly Case[] = [
       const { inputs } = await ground.source();
       const { deploymentId } = await ground.deployment("tested");
       const releasePath = `/Shared/releases/${inputs.githash}`;
+      await finishRelease(ground.workspace, releasePath, inputs.digest);
       return {
         ...ground.place,
         ...inputs,
@@ -290,13 +306,17 @@ export const cases: readonly Case[] = [
         releasePath,
         deploymentId,
         note: "a note",
+        rollbackOf: 0,
         adopt: false,
+        stack: "test",
         retention: { keep: 5, graceHours: 72 },
       };
     },
     updated: async (ground, inputs) => {
       const { deploymentId } = await ground.deployment("tested");
-      return { ...inputs, deploymentId, releasePath: `${inputs.releasePath}-2` };
+      const releasePath = `${inputs.releasePath}-2`;
+      await finishRelease(ground.workspace, releasePath, inputs.digest);
+      return { ...inputs, deploymentId, releasePath };
     },
     vanish: (ground, { table, app }) => ground.sql(`DELETE FROM ${table} WHERE app = '${app}'`),
     exists: async (ground, { table, app }) =>

@@ -1,6 +1,7 @@
 /** Things that were there before the stack: used, and left alone when it goes. And the ground: which workspace, whose token. */
 import assert from "node:assert/strict";
 import { startLocalWorkspace, type LocalWorkspace } from "../../support/localWorkspace";
+import { row } from "./cases";
 import { Resource } from "./engine";
 import { Ground, unique } from "./ground";
 
@@ -89,9 +90,16 @@ describe("the ground", function () {
   });
   after(() => ground?.leave());
 
+  /** A rollback: no hold is looked for. */
+  const inputsFor = (host: string) => ({
+    host,
+    expectedWorkspaceId: "",
+    move: { ...row(ground), githash: ground.githash, isRollback: true, stack: "test" },
+  });
+
   it("remembers the first deployment's workspace and deployer, whoever deploys later", async () => {
     const resource = new Resource("Workspace");
-    const inputs = { host: ground.place.host, expectedWorkspaceId: "" };
+    const inputs = inputsFor(ground.place.host);
     process.env.DATABRICKS_TOKEN = ground.workspace.token;
     await resource.up(inputs);
     assert.deepEqual(
@@ -104,10 +112,10 @@ describe("the ground", function () {
 
   it("is refused where the host leads to another workspace than the first deployment's", async () => {
     const resource = new Resource("Workspace");
-    await resource.up({ host: other.host, expectedWorkspaceId: "" });
+    await resource.up(inputsFor(other.host));
     const id = resource.outs.workspaceId;
     process.env.DATABRICKS_TOKEN = ground.workspace.token;
-    const { failures } = await resource.check({ host: ground.place.host, expectedWorkspaceId: "" });
+    const { failures } = await resource.check(inputsFor(ground.place.host));
     assert.match(
       failures[0]?.reason ?? "",
       new RegExp(

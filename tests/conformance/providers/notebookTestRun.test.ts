@@ -104,7 +104,7 @@ describe("NotebookTestRun", function () {
   });
 
   it("ends a test at its limit, and says that it was the time", async () => {
-    const inputs = await gate({ slow: "import time\ntime.sleep(60)", quick: "x = 1" }, { timeoutSeconds: 2 });
+    const inputs = await gate({ slow: "import time\ntime.sleep(60)", quick: "x = 1" }, { timeoutSeconds: 4 });
     const started = Date.now();
     await fails(
       new Resource("NotebookTestRun").up(inputs),

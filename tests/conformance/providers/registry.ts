@@ -1,6 +1,7 @@
 /** Rows of the registry for tests: a first deployment, another machine's view of it, and what the tables hold. */
 import { cases } from "./cases";
 import { Resource, type Values } from "./engine";
+import { finishRelease } from "./finished";
 import type { Ground } from "./ground";
 
 export const STATEMENTS = "POST /api/2.0/sql/statements";
@@ -29,6 +30,13 @@ export class RegistryRig {
     const resource = new Resource("RegistryRow");
     await resource.up(inputs);
     return { resource, inputs, next: await rowCase.updated!(this.ground, inputs) };
+  }
+
+  /** Another release of the same commit, beside that of the inputs. */
+  async another(inputs: Values, suffix: string): Promise<{ releasePath: string }> {
+    const releasePath = `${inputs.releasePath}-${suffix}`;
+    await finishRelease(this.ground.workspace, releasePath, inputs.digest);
+    return { releasePath };
   }
 
   /** A further deployment whose tests have passed. */

@@ -11,7 +11,7 @@ import { Ground } from "./ground";
 import { RegistryRig, rowCase, STATEMENTS } from "./registry";
 
 describe("RegistryRow, with a lost answer", function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let ground: Ground;
   let registry: RegistryRig;
 

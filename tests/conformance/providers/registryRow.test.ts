@@ -1,6 +1,7 @@
 /** The registry's row: one of several wins, the others learn who; nobody's row is taken by accident. */
 import assert from "node:assert/strict";
 import { fails, Resource } from "./engine";
+import { finishRelease } from "./finished";
 import { Ground, unique } from "./ground";
 import { RegistryRig, rowCase } from "./registry";
 
@@ -80,6 +81,7 @@ describe("RegistryRow", function () {
     });
     ground.repository.git("switch", "--quiet", "main");
     const { inputs: source } = await ground.source(githash);
+    await finishRelease(ground.workspace, next.releasePath, source.digest);
     const checked = await resource.checked({ ...next, ...source });
     assert.equal(checked.previousGithash, inputs.githash);
     assert.deepEqual(checked.changes, {
@@ -102,7 +104,7 @@ describe("RegistryRow", function () {
       const other = {
         ...inputs,
         ...(await registry.tested()),
-        releasePath: `${inputs.releasePath}-other`,
+        ...(await registry.another(inputs, "other")),
       };
       const resources = [new Resource("RegistryRow"), new Resource("RegistryRow")];
       const results = await Promise.allSettled([resources[0]!.up(inputs), resources[1]!.up(other)]);
@@ -126,7 +128,7 @@ describe("RegistryRow", function () {
         const { deploymentId } = await ground.deployment("tested");
         return {
           resource: registry.copyOf(resource),
-          news: { ...inputs, deploymentId, releasePath: `${inputs.releasePath}-${i}` },
+          news: { ...inputs, deploymentId, ...(await registry.another(inputs, String(i))) },
         };
       }),
     );
@@ -142,7 +144,7 @@ describe("RegistryRow", function () {
     const mine = registry.copyOf(resource);
     await resource.up(next);
     const { deploymentId } = await ground.deployment("tested");
-    const news = { ...inputs, deploymentId, releasePath: `${inputs.releasePath}-mine` };
+    const news = { ...inputs, deploymentId, ...(await registry.another(inputs, "mine")) };
     const short = ground.githash.slice(0, 12);
     await fails(
       mine.up(news),

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { cases, edit } from "./cases";
 import { fails, Resource, type Values } from "./engine";
+import { finishRelease } from "./finished";
 import { Ground, unique } from "./ground";
 import { COMPLETE, IMPORT, releaseCase, ReleaseRig } from "./release";
 
@@ -108,6 +109,7 @@ describe("ReleaseDirectory, once it exists", function () {
 
     it("stays while its environment has a row, whichever release is live", async () => {
       const { resource, inputs } = await release.released();
+      await finishRelease(ground.workspace, "/Shared/another release", inputs.digest);
       const row = await live("/Shared/another release", {
         table: inputs.table,
         app: inputs.app,
