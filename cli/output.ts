@@ -14,6 +14,17 @@ export function tell(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 
+/** Says a line at once, and any further one only when ten seconds have passed since the last. */
+export function nowAndThen(say: (line: string) => void, everyMs = 10_000): (line: string) => void {
+  let last = -Infinity;
+  return (line) => {
+    if (Date.now() - last >= everyMs) {
+      last = Date.now();
+      say(line);
+    }
+  };
+}
+
 /** Columns as wide as their widest value; the last one as it is. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const lines = [head, ...rows];

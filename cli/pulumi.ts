@@ -21,8 +21,19 @@ export async function readOutputs(stack: string, cwd: string): Promise<Record<st
   return (await pulumiJson(["stack", "output", "--json"], stack, cwd)) as Record<string, unknown>;
 }
 
-async function pulumiJson(command: readonly string[], stack: string, cwd: string): Promise<unknown> {
-  const args = [...command, "--stack", stack, "--cwd", cwd, "--non-interactive", "--color", "never"];
+/** The project's stacks in the backend that is logged in to, as it names them. */
+export async function listStacks(cwd: string): Promise<string[]> {
+  const stacks = (await pulumiJson(["stack", "ls", "--json"], undefined, cwd)) as { name: string }[];
+  return stacks.map(({ name }) => name);
+}
+
+async function pulumiJson(
+  command: readonly string[],
+  stack: string | undefined,
+  cwd: string,
+): Promise<unknown> {
+  const chosen = stack === undefined ? [] : ["--stack", stack];
+  const args = [...command, ...chosen, "--cwd", cwd, "--non-interactive", "--color", "never"];
   const stdout = await new Promise<string>((resolve, reject) => {
     const options = { timeout: LIMIT_MS, maxBuffer: MAX_OUTPUT_BYTES };
     execFile("pulumi", args, options, (error, out, errors) =>
@@ -32,14 +43,15 @@ async function pulumiJson(command: readonly string[], stack: string, cwd: string
   try {
     return JSON.parse(stdout);
   } catch {
-    throw new Problem(`pulumi ${command.join(" ")} answered something else than JSON for stack ${stack}.`);
+    const of = stack === undefined ? "" : ` for stack ${stack}`;
+    throw new Problem(`pulumi ${command.join(" ")} answered something else than JSON${of}.`);
   }
 }
 
 function explain(
   error: Error & { code?: unknown; killed?: boolean },
   errors: string,
-  stack: string,
+  stack: string | undefined,
   cwd: string,
 ): Problem {
   if (error.code === "ENOENT") {
@@ -48,11 +60,12 @@ function explain(
   if (error.killed) {
     return new Problem(`pulumi did not answer within ${LIMIT_MS / 1000} s.`);
   }
-  if (/no stack named/i.test(errors)) {
+  if (stack !== undefined && /no stack named/i.test(errors)) {
     return new Problem(
       `There is no stack ${stack} in ${cwd}. \`pulumi stack ls\` shows those that there are; is it the backend that you mean (\`pulumi whoami -v\`)?`,
     );
   }
   const said = errors.trim().split("\n").slice(-5).join("\n");
-  return new Problem(`pulumi could not read stack ${stack}:\n${said || error.message}`);
+  const what = stack === undefined ? `the stacks of ${cwd}` : `stack ${stack}`;
+  return new Problem(`pulumi could not read ${what}:\n${said || error.message}`);
 }

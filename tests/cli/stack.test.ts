@@ -62,6 +62,13 @@ describe("the operator's commands", function () {
     ["an unknown command", ["gcc"], 2, /unknown command 'gcc'/],
     ["an unknown option", ["gc", "--stack", "test", "--force"], 2, /unknown option '--force'/],
     [
+      "a limit that is none",
+      ["history", "--stack", "test", "--limit", "0"],
+      2,
+      /whole number from 1 to 1000/,
+    ],
+    ["a commit too few", ["diff", "main", "--stack", "test"], 2, /missing required argument 'to'/],
+    [
       "a folder that is no project",
       ["gc", "--stack", "test", "--dry-run", "--cwd", tmpdir()],
       2,
