@@ -57,6 +57,7 @@ export const groups: readonly Group[] = [
       }),
   },
   { name: "takeover", run: takeover },
+  { name: "rollback", run: rollback },
   ...[true, false].map((told): Group => ({
     name: told ? "refresh with times" : "refresh without times",
     run: (bench, name) =>
@@ -253,6 +254,39 @@ function takeover(bench: Benchmark, name: string): Promise<void> {
       ],
       workspace,
     );
+  });
+}
+
+/** Going back a release, again and again, against a stack's first `up` and against one that has nothing to do. */
+function rollback(bench: Benchmark, name: string): Promise<void> {
+  return bench.withWorkspace(name, LATENCY, async (workspace) => {
+    const size = SIZES.main(bench.settings.sizes);
+    const { limits } = bench;
+    const fresh = () => stackOf(bench, workspace, size);
+    const [still, moving] = [fresh(), fresh()];
+    const up = (stack: OurStack) => observed(workspace, () => stack.run("up", limits));
+    const cases: Case[] = [
+      { way: WAYS.first, size, run: () => up(fresh()) },
+      {
+        way: WAYS.noop,
+        size,
+        prepare: async () => void (await still.run("up", limits)),
+        run: () => up(still),
+      },
+      {
+        way: WAYS.rollback,
+        size,
+        prepare: async () => {
+          // Each run goes a release further back.
+          for (let n = 0; n <= bench.settings.runs; n++) {
+            moving.release(bench.repository(size).commit());
+            await moving.run("up", limits);
+          }
+        },
+        run: () => observed(workspace, () => moving.rollback(limits)),
+      },
+    ];
+    await bench.runner.runAll(name, cases, workspace);
   });
 }
 

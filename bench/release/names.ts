@@ -15,6 +15,8 @@ export const WAYS = {
   upload: (upload: string) => `a new release, ${upload}`,
   takeover: "an existing release",
   refresh: "refresh",
+  first: "up, a stack's first",
+  rollback: "releases rollback",
 };
 
 export const SIZES = {
@@ -29,6 +31,7 @@ export const SIZES = {
 export const UNITS: Readonly<Record<string, string>> = {
   seconds: "seconds",
   uploadSeconds: "seconds from the first to the last request of the upload, as the server saw it",
+  sendSeconds: "seconds of these until the last notebook was there, before what arrived was checked",
   releaseSeconds: "seconds of the release's resource alone",
   requests: "requests",
   peakMB: "peak memory of all processes, MB (pages that they share count in each)",

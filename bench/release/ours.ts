@@ -25,6 +25,8 @@ export interface OursOptions {
   /** The engine, its plugins, and nothing of this machine's credentials. */
   readonly env: NodeJS.ProcessEnv;
   readonly upload?: Upload;
+  /** The stack's `gate`. @default none */
+  readonly gate?: { readonly tests: readonly string[] };
 }
 
 type Limits = Pick<CommandOptions, "limitSeconds" | "signal" | "memory">;
@@ -69,6 +71,12 @@ export class OurStack {
     return this.pulumi([name, ...options, "--stack", STACK], limits, env);
   }
 
+  /** `releases rollback` to the release that was live before; the stack's own `ref` stays. */
+  rollback({ limitSeconds, signal }: Limits): Promise<CommandResult> {
+    const args = ["run", "--silent", "releases", "--", "rollback", "--yes", "--stack", STACK, "--cwd"];
+    return command("npm", [...args, this.program], { cwd: ROOT, env: this.env, limitSeconds, signal });
+  }
+
   /** Ms from the launch of node to the program's first resource, in a preview that changes nothing. */
   async startMs(limits: Limits): Promise<number> {
     const file = join(this.options.folder, "start");
@@ -99,11 +107,12 @@ export class OurStack {
   }
 
   private configure(): void {
-    const { app, repository, workspace } = this.options;
+    const { app, repository, workspace, gate } = this.options;
     const settings = {
       app,
       source: { repository: repository.directory, ref: this.ref, path: NOTEBOOKS },
       registry: { warehouse: workspace.warehouse, table: "main.bench.registry" },
+      ...(gate ? { gate } : {}),
     };
     const config = Object.fromEntries(
       Object.entries(settings).map(([key, value]) => [`notebook-releases:${key}`, value]),

@@ -2,9 +2,10 @@
 import type { TestOutcome } from "./results";
 
 export function junitXml(suite: string, outcomes: readonly TestOutcome[]): string {
-  const failures = outcomes.filter(({ passed }) => !passed).length;
+  const errors = outcomes.filter(({ notRun }) => notRun).length;
+  const failures = outcomes.filter(({ passed }) => !passed).length - errors;
   const seconds = outcomes.reduce((sum, outcome) => sum + outcome.seconds, 0);
-  const totals = `tests="${outcomes.length}" failures="${failures}" errors="0" skipped="0" time="${seconds.toFixed(3)}"`;
+  const totals = `tests="${outcomes.length}" failures="${failures}" errors="${errors}" skipped="0" time="${seconds.toFixed(3)}"`;
   return [
     '<?xml version="1.0" encoding="UTF-8"?>',
     `<testsuites ${totals}>`,
@@ -16,16 +17,20 @@ export function junitXml(suite: string, outcomes: readonly TestOutcome[]): strin
   ].join("\n");
 }
 
-function testCase({ notebook, seconds, passed, result, error, trace }: TestOutcome): string {
+function testCase({ notebook, seconds, passed, notRun, result, error, trace }: TestOutcome): string {
   const slash = notebook.lastIndexOf("/");
   const folder = slash < 0 ? "." : notebook.slice(0, slash);
   const head = `<testcase classname="${escape(folder)}" name="${escape(notebook.slice(slash + 1))}" time="${seconds.toFixed(3)}">`;
-  const element = passed ? "flakyFailure" : "failure";
+  const [element, type] = passed
+    ? ["flakyFailure", "flaky"]
+    : notRun
+      ? ["error", "not run"]
+      : ["failure", "failed"];
   const message = error?.split("\n")[0] ?? "";
   const failure =
     error === undefined
       ? ""
-      : `<${element} message="${escape(message)}" type="${passed ? "flaky" : "failed"}">${escape(trace || error)}</${element}>`;
+      : `<${element} message="${escape(message)}" type="${type}">${escape(trace || error)}</${element}>`;
   const output = passed ? `<system-out>${escape(result)}</system-out>` : "";
   return `    ${head}${failure}${output}</testcase>`;
 }

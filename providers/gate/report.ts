@@ -21,16 +21,19 @@ export function isOpen({ outcomes, verdicts }: Pick<Report, "outcomes" | "verdic
   return outcomes.every(({ passed }) => passed) && verdicts.every(({ kept }) => kept);
 }
 
-/** `2 of 3 tests failed, 1 limit broken`, or `3 tests passed, 1 flaky`. */
+/** `2 of 3 tests failed, 1 not run here, 1 limit broken`, or `3 tests passed, 1 flaky`. */
 export function headline({ outcomes, verdicts }: Pick<Report, "outcomes" | "verdicts">): string {
-  const failed = outcomes.filter(({ passed }) => !passed).length;
+  const notRun = outcomes.filter((outcome) => outcome.notRun).length;
+  const failed = outcomes.filter(({ passed }) => !passed).length - notRun;
   const flaky = outcomes.filter((outcome) => outcome.flaky).length;
   const broken = verdicts.filter(({ kept }) => !kept).length;
   if (outcomes.length + verdicts.length === 0) {
     return "no tests are configured";
   }
   return [
-    failed > 0 ? `${failed} of ${outcomes.length} tests failed` : `${count(outcomes.length, "test")} passed`,
+    ...(failed > 0 ? [`${failed} of ${outcomes.length} tests failed`] : []),
+    ...(notRun > 0 ? [`${failed > 0 ? notRun : `${notRun} of ${outcomes.length} tests`} not run here`] : []),
+    ...(failed + notRun === 0 ? [`${count(outcomes.length, "test")} passed`] : []),
     ...(flaky > 0 ? [`${flaky} flaky`] : []),
     ...(broken > 0 ? [`${count(broken, "limit")} broken`] : []),
   ].join(", ");
@@ -44,9 +47,10 @@ function count(number: number, what: string): string {
 export function table({ outcomes, verdicts }: Pick<Report, "outcomes" | "verdicts">): string {
   const names = [...outcomes.map(({ notebook }) => notebook), ...verdicts.map(({ name }) => name)];
   const width = Math.max(0, ...names.map(({ length }) => length));
-  const tests = outcomes.map(({ notebook, result, seconds, passed, flaky, attempts }) => {
+  const tests = outcomes.map((outcome) => {
+    const { notebook, seconds, passed, flaky, attempts } = outcome;
     const extra = flaky ? `  (flaky: passed at attempt ${attempts})` : "";
-    return `  ${mark(passed)} ${notebook.padEnd(width)}  ${seconds.toFixed(1).padStart(6)} s  ${firstLine(result)}${extra}`;
+    return `  ${mark(passed)} ${notebook.padEnd(width)}  ${seconds.toFixed(1).padStart(6)} s  ${resultLine(outcome)}${extra}`;
   });
   const limits = verdicts.map(
     (verdict) => `  ${mark(verdict.kept)} ${verdict.name.padEnd(width)}  ${comparison(verdict)}`,
@@ -71,6 +75,11 @@ function comparison({ before, now, limit, note }: Verdict): string {
 
 function number(value: number | undefined): string {
   return value === undefined ? "–" : shorten(value);
+}
+
+/** A test's result in one line; of one that was not run, why. */
+function resultLine({ result, notRun, error = "" }: TestOutcome): string {
+  return firstLine(notRun ? error : result);
 }
 
 function firstLine(result: string): string {
@@ -121,10 +130,11 @@ export function summaryMarkdown(report: Report): string {
   ].join("\n");
 }
 
-function testRow({ passed, notebook, url, seconds, result, flaky, truncated }: TestOutcome): string {
+function testRow(outcome: TestOutcome): string {
+  const { passed, notebook, url, seconds, flaky, truncated } = outcome;
   const name = url ? `[${cell(notebook)}](${url})` : cell(notebook);
   const notes = `${flaky ? " (flaky)" : ""}${truncated ? " (cut by Databricks)" : ""}`;
-  return `| ${mark(passed)} | ${name} | ${seconds.toFixed(1)} | ${cell(firstLine(result))}${notes} |`;
+  return `| ${mark(passed)} | ${name} | ${seconds.toFixed(1)} | ${cell(resultLine(outcome))}${notes} |`;
 }
 
 function limitRow({ kept, name, before, now, limit, note }: Verdict): string {

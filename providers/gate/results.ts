@@ -21,9 +21,14 @@ export interface TestOutcome extends TestResult, Test {
   readonly error?: string;
   readonly trace?: string;
   readonly url?: string;
+  /** Set where the workspace has not what the test needs, such as Scala: it has not failed, and has not passed either. */
+  readonly notRun?: true;
 }
 
 export const FAILED = "Failed";
+const NOT_RUN = "not run here: ";
+/** How the local workspace begins its reasons, also for single `%scala` cells (`ScalaNotAvailable: …`). */
+const LOCAL_REASON = /^(?:\w+: )?Scala notebooks are not run here: /;
 
 /**
  * Reads a test's outcome from the run that it was a task of; undefined where no run has it.
@@ -57,6 +62,13 @@ export async function readOutcome(
   }
   if (last.state.result_state === "SUCCESS") {
     return { ...common, result: FAILED, passed: false, error: `its exit value is "${FAILED}"` };
+  }
+  if (
+    last.status?.termination_details?.code === "FEATURE_DISABLED" ||
+    LOCAL_REASON.test(output.error ?? "")
+  ) {
+    const error = NOT_RUN + (output.error || reasonOf(last)).replace(LOCAL_REASON, "");
+    return { ...common, result: FAILED, passed: false, notRun: true, error };
   }
   const late = overdue.has(last.run_id) || /TIMEDOUT|TIMED_OUT/.test(last.state.result_state ?? "");
   const reason = output.error || reasonOf(last);

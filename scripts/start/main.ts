@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { editNotebook, runJob } from "./api";
 import { addCommit, makeExample, parentOf, subjectOf } from "./example";
 import { StartError } from "./run";
+import { findScala } from "./scala";
 import { APP, JOB, Stack, STACK } from "./stack";
 import { summary } from "./summary";
 
@@ -13,8 +14,11 @@ const UP = ["up", "--yes", "--skip-preview", "--suppress-outputs"];
 
 async function start(stack: Stack): Promise<void> {
   const started = performance.now();
-  await makeExample(join(ROOT, "notebooks"), EXAMPLE, join(ROOT, "testkit", "python"));
-  await stack.prepare({ repository: EXAMPLE, ref: BRANCH }, setting("NOTEBOOK_RELEASES_WAREHOUSE"));
+  const scala = await findScala(ROOT, say);
+  const jar = "jar" in scala ? scala.jar : undefined;
+  await makeExample(join(ROOT, "notebooks"), EXAMPLE, join(ROOT, "testkit", "python"), jar);
+  const source = { repository: EXAMPLE, ref: BRANCH };
+  await stack.prepare(source, setting("NOTEBOOK_RELEASES_WAREHOUSE"), jar !== undefined);
   say(`Deploying ${APP} with pulumi ${UP.join(" ")} --stack ${STACK}`);
   await stack.show(UP);
   say(`Running the job ${JOB} once`);
@@ -25,6 +29,7 @@ async function start(stack: Stack): Promise<void> {
     subject: await subjectOf(EXAMPLE, outputs.githash),
     env: STACK,
     app: APP,
+    ...("missing" in scala ? { noScala: scala.missing } : {}),
     job: { name: JOB, result },
     host: setting("DATABRICKS_HOST"),
     mlflow: setting("NOTEBOOK_RELEASES_MLFLOW"),

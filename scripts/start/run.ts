@@ -10,8 +10,8 @@ export class StartError extends Error {
 export interface RunOptions {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
-  /** Text for its standard input; without it there is none. */
-  readonly input?: string;
+  /** What its standard input gets; without it there is none. */
+  readonly input?: string | Uint8Array;
   /** Each line of output and errors as it comes. */
   readonly onLine?: (line: string) => void;
 }

@@ -26,11 +26,17 @@ export interface Outputs {
   readonly jobs?: Readonly<Record<string, string>>;
 }
 
-/** Python alone makes the testkit's wheel: nothing is downloaded, and the same commit gives the same bytes. */
+/**
+ * Python alone makes the testkit's wheel: nothing is downloaded, and the same commit gives the same bytes. Where Scala
+ * tests can run, the commit has the jar of the Scala testkit (`scala.ts`); a team would make it by `mvn package`.
+ */
 export const BUILD = {
-  command: `python3 ${TESTKIT}/backend/wheel_backend.py dist`,
-  artifacts: ["dist/*.whl"],
+  command: `python3 ${TESTKIT}/backend/wheel_backend.py dist && find ${TESTKIT} -name "*.jar" -exec cp {} dist ";"`,
+  artifacts: ["dist/*"],
 };
+
+/** Serverless takes no jars. The local workspace takes any cluster's settings, and starts none. */
+const CLUSTER = { newCluster: { sparkVersion: "17.3.x-scala2.13", numWorkers: 1 } };
 
 interface StackFile {
   encryptionsalt?: string;
@@ -45,10 +51,17 @@ export class Stack {
     return join(this.root, `Pulumi.${STACK}.yaml`);
   }
 
-  /** Writes the stack's file, makes the stack if there is none, and gives it its secret once. */
-  async prepare(source: { repository: string; ref: string }, warehouse: string): Promise<void> {
+  /**
+   * Writes the stack's file, makes the stack if there is none, and gives it its secret once.
+   * @param scala whether the gate has Scala tests
+   */
+  async prepare(
+    source: { repository: string; ref: string },
+    warehouse: string,
+    scala: boolean,
+  ): Promise<void> {
     const before = this.read();
-    const config = configuration(source, warehouse);
+    const config = configuration(source, warehouse, scala);
     this.write({ ...before, config: { ...before.config, ...config } });
     await this.dropDeadLocks();
     await this.pulumi(["stack", "select", STACK, "--create"]);
@@ -124,9 +137,11 @@ export class Stack {
   }
 }
 
-function configuration(
+/** The stack's configuration; exported for the tests. */
+export function configuration(
   source: { repository: string; ref: string },
   warehouse: string,
+  scala: boolean,
 ): Record<string, unknown> {
   const values = {
     app: APP,
@@ -138,7 +153,11 @@ function configuration(
       keys: { [SECRET]: { config: SECRET } },
       acls: [{ principal: "users", permission: "READ" }],
     },
-    gate: { tests: ["tests/**"], parameters: { secret_scope: SCOPE, secret_key: SECRET } },
+    gate: {
+      tests: ["tests/**", ...(scala ? ["scala-tests/**"] : [])],
+      parameters: { secret_scope: SCOPE, secret_key: SECRET },
+    },
+    compute: scala ? CLUSTER : {},
     jobs: [
       { name: JOB, mode: "dispatch", notebook: "pipeline/score" },
       {

@@ -9,6 +9,8 @@ export interface Story {
   readonly env: string;
   readonly app: string;
   readonly job: { readonly name: string; readonly result: JobResult };
+  /** Why the Scala tests are not run here. @default they are */
+  readonly noScala?: string;
   readonly host: string;
   readonly mlflow: string;
   /** Seconds since `npm start` had everything installed. */
@@ -35,11 +37,12 @@ export function summary(story: Story, color: boolean): string {
     const said = result === "passed" ? "" : `  ${result}`;
     return `    ${mark} ${name.padEnd(width)}  ${dim(`${seconds.toFixed(1)} s`)}${said}`;
   });
+  const notRun = story.noScala ? [`    – Scala tests are not run here: ${story.noScala}`] : [];
   return [
     "",
     `${bold(`${story.app} is live in ${story.env}`)}: commit ${bold(outputs.githash.slice(0, 12))}, "${story.subject}"`,
     `  release  ${outputs.releasePath}`,
-    ...(tests.length > 0 ? ["  tests", ...testLines] : []),
+    ...(tests.length > 0 ? ["  tests", ...testLines, ...notRun] : []),
     `  job      ${job.name}, ${job.result.seconds.toFixed(1)} s: ${job.result.output}`,
     "",
     bold("Look at it"),

@@ -59,6 +59,7 @@ export class Line {
     await deployment.up({
       ...common,
       ...{ app: this.app, env: "test", stackId: this.stackId },
+      ...{ rollbackFrom: "", github: { repository: "", environment: "" } },
       ...{ source: "a repository", pipelineId: "manual", note: "" },
     });
     const { deploymentId, deploymentUrl } = deployment.outs;

@@ -40,6 +40,27 @@ describe("a gate's report", () => {
     }
   });
 
+  it("of a test that was not run here says so with the reason, never that it passed", () => {
+    const missing = "not run here: no java found on PATH";
+    const outcomes = [outcome("tests/fine"), failedOutcome("tests/scala", missing, "")];
+    const notRun = [outcomes[0]!, { ...outcomes[1]!, notRun: true as const }];
+    assert.equal(headline({ outcomes: notRun, verdicts: [] }), "1 of 2 tests not run here");
+    assert.equal(
+      headline({ outcomes: [...notRun, failedOutcome("tests/broken", "1")], verdicts: [] }),
+      "1 of 3 tests failed, 1 not run here",
+    );
+    const closed = { ...report, outcomes: notRun, verdicts: [] };
+    assert.match(failure(closed), /^The gate is closed: 1 of 2 tests not run here\./);
+    assert.match(failure(closed), /^ {2}✗ tests\/scala +1\.0 s {2}not run here: no java found on PATH$/m);
+    assert.match(
+      summaryMarkdown(closed),
+      /^\| ✗ \| tests\/scala \| 1\.0 \| not run here: no java found on PATH \|$/m,
+    );
+    const xml = junitXml("s", notRun);
+    assert.match(xml, /<testsuite name="s" tests="2" failures="0" errors="1" skipped="0"/);
+    assert.match(xml, /name="scala" .*<error message="not run here: no java found on PATH" type="not run">/);
+  });
+
   it("of a result of many lines or characters shows the first of them", () => {
     const line = table({ outcomes: [outcome("t", { result: `${"x".repeat(500)}\nmore` })], verdicts: [] });
     assert.match(line, /x{100}…$/);

@@ -34,6 +34,13 @@ describe("npm start: what it prints", () => {
     assert.ok(!summary(story, false).includes("\x1b"));
   });
 
+  it("says of Scala tests that they were not run here, and why, and nothing where they were", () => {
+    const lines = summary({ ...story, noScala: "no java found on PATH" }, false).split("\n");
+    const at = lines.indexOf("    – Scala tests are not run here: no java found on PATH");
+    assert.equal(lines[at - 1], "    ✓ tests/test_train    4.3 s");
+    assert.ok(!summary(story, false).includes("Scala"));
+  });
+
   it("shows of Pulumi's lines what is new, and every error", () => {
     const tidy = tidier();
     const lines = [

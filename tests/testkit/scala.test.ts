@@ -1,15 +1,15 @@
-/** The Scala TestTracker: its own tests, its jar, and notebooks with the jar that log to a deployment's run. */
+/** The Scala TestTracker: its own tests, its jar, and test notebooks that the gate runs with the jar, with the real engine. */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
 import { unzipSync } from "fflate";
 import { findScala } from "../../workspace/jobs/scala";
-import { eventually } from "../jobs/helper";
-import { sharedWorkspace, type LocalWorkspace } from "../support/localWorkspace";
+import { credentials, Scenario } from "../scenarios/scenario";
+import { failed } from "../support/pulumi";
 
 const KIT = path.join(__dirname, "..", "..", "testkit", "scala");
 const run = promisify(execFile);
@@ -51,21 +51,31 @@ dbutils.notebook.exit(NotebookTests.run(dbutils, new FailingTests))`,
 dbutils.notebook.exit(NotebookTests.run(dbutils, new CancelingTests))`,
 };
 
+const SEARCH = `
+import json, sys
+from mlflow import MlflowClient
+client = MlflowClient()
+experiment = client.get_experiment_by_name(sys.argv[1]).experiment_id
+runs = [[run.info.run_id for run in client.search_runs([experiment], question)] for question in sys.argv[2:]]
+artifacts = [file.path for file in client.list_artifacts(runs[0][0], "testkit")]
+print(json.dumps({"runs": runs, "artifacts": artifacts}))
+`;
+
 describe("TestTracker for Scala", function () {
   this.timeout(LIMIT_MS);
-  let workspace: LocalWorkspace;
   let folder: string;
+  let scenario: Scenario;
   let jar: string;
 
   before(async function () {
     // A machine without Java and Maven; tests/jobs/scalaMissing.test.ts has what it says of Scala notebooks.
     if ("missing" in findScala("")) return this.skip();
-    [workspace, folder] = await Promise.all([
-      sharedWorkspace(),
-      mkdtemp(path.join(tmpdir(), "scala test kit ")),
-    ]);
+    folder = await mkdtemp(path.join(tmpdir(), "scala test kit "));
   });
-  after(() => folder && rm(folder, { recursive: true, force: true }));
+  after(async () => {
+    scenario?.dispose();
+    if (folder) await rm(folder, { recursive: true, force: true });
+  });
 
   it("passes its own tests, and is built into a jar that holds nothing else", async () => {
     const target = path.join(folder, "target");
@@ -84,55 +94,31 @@ describe("TestTracker for Scala", function () {
     assert.ok(!existsSync(path.join(KIT, "target")), "nothing is written beside the sources");
   });
 
-  it("logs what passed, failed and was canceled to the run that the notebook received", async () => {
-    const address = "/Volumes/main/default/artifacts/testkit.jar";
-    await upload(workspace, address, await readFile(jar));
-    const runId = await newRun(workspace);
-    await workspace.ok("POST", "/api/2.0/workspace/mkdirs", { path: "/Shared/scala-kit" });
-    for (const [name, source] of Object.entries(NOTEBOOKS)) {
-      await workspace.ok("POST", "/api/2.0/workspace/import", {
-        path: `/Shared/scala-kit/${name}`,
-        format: "SOURCE",
-        language: "SCALA",
-        overwrite: true,
-        content: Buffer.from(HEAD + source).toString("base64"),
-      });
-    }
-    const submitted = await workspace.ok("POST", "/api/2.2/jobs/runs/submit", {
-      run_name: "scala tests",
-      tasks: Object.keys(NOTEBOOKS).map((name) => ({
-        task_key: name,
-        notebook_task: {
-          notebook_path: `/Shared/scala-kit/${name}`,
-          base_parameters: { run_id: runId, env: "test" },
-        },
-        new_cluster: { spark_version: "17.3.x-scala2.13", num_workers: 0 },
-        libraries: [{ jar: address }],
-      })),
-    });
-    const ended = await eventually(
-      async () => {
-        const at = await workspace.ok("GET", `/api/2.2/jobs/runs/get?run_id=${submitted.run_id}`);
-        return at.state.result_state ? at : undefined;
-      },
-      "the test notebooks",
-      LIMIT_MS - 20_000,
-    );
-    const outputs = Object.fromEntries(
-      await Promise.all(
-        ended.tasks.map(async (task: { task_key: string; run_id: number }) => [
-          task.task_key,
-          await workspace.ok("GET", `/api/2.2/jobs/runs/get-output?run_id=${task.run_id}`),
-        ]),
+  it("through the gate: what passed, failed and was canceled is in the deployment's run, where a stock client finds it", async () => {
+    scenario = await Scenario.start("scala-kit", {
+      files: Object.fromEntries(
+        Object.entries(NOTEBOOKS).map(([name, code]) => [`notebooks/tests/scala/${name}.scala`, HEAD + code]),
       ),
-    );
-    assert.equal(outputs.passing.notebook_output?.result, "passed", outputs.passing.error);
-    assert.equal(outputs.canceling.notebook_output?.result, "1 passed, 1 canceled, 1 pending");
-    assert.match(outputs.failing.error, /TestsFailed: failing: 2 tests in .* 1 passed, 1 Failed\n {2}bad: /);
-    assert.match(outputs.passing.logs, /- says more/);
+      config: {
+        build: { command: `mkdir -p dist && cp '${jar}' dist/`, artifacts: ["dist/*.jar"] },
+        // Serverless takes no jars.
+        compute: { newCluster: { sparkVersion: "17.3.x-scala2.13", numWorkers: 0 } },
+        gate: { tests: ["tests/scala/*"] },
+        jobs: undefined,
+      },
+    });
+    const told = failed(await scenario.stack.up());
+    assert.match(told, /The gate is closed: 1 of 3 tests failed\./);
+    assert.match(told, /✓ tests\/scala\/passing +[\d.]+ s {2}passed$/m);
+    assert.match(told, /✓ tests\/scala\/canceling +[\d.]+ s {2}1 passed, 1 canceled, 1 pending$/m);
+    assert.match(told, /✗ tests\/scala\/failing +[\d.]+ s {2}Failed$/m);
+    assert.match(told, /TestsFailed: failing: 2 tests in .* 1 passed, 1 Failed\n\s+bad: /);
 
-    const { params, metrics } = await dataOf(workspace, runId);
-    assert.deepEqual(params, {
+    const [id = ""] = /(?<=\/runs\/)[0-9a-f]{32}/.exec(told) ?? [];
+    const { params, metrics, tags } = await scenario.deployment(id);
+    assert.equal(tags.status, "failed");
+    const ofSuites = Object.entries(params).filter(([name]) => /^(passing|failing|canceling)_/.test(name));
+    assert.deepEqual(Object.fromEntries(ofSuites), {
       passing_AllTestsPassed: "true",
       passing_is_close___3_7_: "passed",
       passing_says_more: "rmse 1.5",
@@ -144,48 +130,43 @@ describe("TestTracker for Scala", function () {
       canceling_elsewhere: "canceled",
       canceling_some_day: "pending",
     });
-    const durations = Object.keys(params)
-      .filter((name) => !name.endsWith("AllTestsPassed"))
-      .map((name) => `${name}_dur`);
-    assert.deepEqual(Object.keys(metrics).sort(), durations.sort());
-    const { files } = await workspace.ok(
-      "GET",
-      `/api/2.0/mlflow/artifacts/list?run_id=${runId}&path=testkit`,
-    );
+    const durations = ofSuites
+      .filter(([name]) => !name.endsWith("AllTestsPassed"))
+      .map(([name]) => `${name}_dur`);
     assert.deepEqual(
-      files.map((file: { path: string }) => file.path).sort(),
+      Object.keys(metrics)
+        .filter((name) => /^(passing|failing|canceling)_/.test(name))
+        .sort(),
+      durations.sort(),
+    );
+
+    const questions = [
+      "params.env = 'test' and params.tests_scala_failing = 'Failed'",
+      "params.env = 'test' and params.failing_bad = 'Failed' and metrics.failing_bad_dur < 60",
+      "params.canceling_elsewhere = 'canceled' and params.canceling_AllTestsPassed = 'false'",
+      "params.passing_says_more = 'rmse 1.5' and tags.status = 'failed'",
+      "params.passing_says_more = 'Failed'",
+    ];
+    const found = await search(questions);
+    assert.deepEqual(found.runs, [[id], [id], [id], [id], []]);
+    assert.deepEqual(
+      found.artifacts.sort(),
       ["canceling", "failing", "passing"].map((name) => `testkit/${name}.json`),
     );
   });
+
+  /** What MLflow's plain client finds for each question: the runs' ids; and the suites' artifacts of the first run. */
+  async function search(questions: readonly string[]): Promise<{ runs: string[][]; artifacts: string[] }> {
+    const script = path.join(folder, "search.py");
+    await writeFile(script, SEARCH);
+    const { HOME, PATH } = process.env;
+    const env = { HOME, PATH, ...credentials(scenario.workspace), MLFLOW_TRACKING_URI: "databricks" };
+    const experiment = "/Users/admin@local.workspace/deployments/scala-kit-test";
+    const { stdout } = await run(
+      scenario.workspace.workspace.settings.python,
+      ["-W", "ignore", script, experiment, ...questions],
+      { env, timeout: 120_000 },
+    );
+    return JSON.parse(stdout.trim().split("\n").at(-1)!);
+  }
 });
-
-async function upload(workspace: LocalWorkspace, address: string, content: Buffer): Promise<void> {
-  const answer = await fetch(`${workspace.host}/api/2.0/fs/files${address}?overwrite=true`, {
-    method: "PUT",
-    headers: { Authorization: `Bearer ${workspace.token}` },
-    body: new Uint8Array(content),
-  });
-  assert.ok(answer.ok, `${answer.status} ${await answer.text()}`);
-}
-
-async function newRun(workspace: LocalWorkspace): Promise<string> {
-  const { experiment_id } = await workspace.ok("POST", "/api/2.0/mlflow/experiments/create", {
-    name: `/Shared/scala-kit-${Date.now()}`,
-  });
-  const made = await workspace.ok("POST", "/api/2.0/mlflow/runs/create", {
-    experiment_id,
-    start_time: Date.now(),
-  });
-  return made.run.info.run_id;
-}
-
-interface Item {
-  key: string;
-  value: string | number;
-}
-
-async function dataOf(workspace: LocalWorkspace, runId: string) {
-  const { run } = await workspace.ok("GET", `/api/2.0/mlflow/runs/get?run_id=${runId}`);
-  const byKey = (items: Item[]) => Object.fromEntries(items.map(({ key, value }) => [key, value]));
-  return { params: byKey(run.data.params), metrics: byKey(run.data.metrics) };
-}

@@ -42,7 +42,9 @@ class Paths:
         if path.startswith("/Workspace/"):
             return self._workspace(path)
         if path.startswith("file:/"):
-            return self._file("/" + path[len("file:") :].lstrip("/"))
+            disk = "/" + path[len("file:") :].lstrip("/")
+            # As on a cluster, whose disk shows workspace files: `dbutils.fs` knows them by no other name.
+            return self._workspace(disk) if disk.startswith("/Workspace/") else self._file(disk)
         inner = "/" + path[len("dbfs:") :].lstrip("/") if path.startswith("dbfs:") else path
         if inner.startswith("/Volumes/") or inner == "/Volumes":
             return self._volume(inner[len("/Volumes") :], path)

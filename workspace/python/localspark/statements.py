@@ -139,8 +139,15 @@ def known_names_in_lower_case(session: LocalSparkSession, text: str) -> str:
     return apply(text, edits)
 
 
+#: What Databricks writes into each Delta commit of the session. Sail knows only the writer's option of that name.
+_USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
+
+
 def before_write(session: LocalSparkSession, arguments: tuple[Any, ...]) -> None:
-    """Where a data frame is saved as a table: Delta unless something else is said, as on Databricks (Sail: Parquet)."""
+    """Where a data frame is saved as a table: Delta unless something else is said, as on Databricks (Sail: Parquet).
+
+    The session's metadata for commits goes into the write's options, unless it has its own. SQL has no such options.
+    """
     for argument in arguments:
         plan = getattr(argument, "plan", None)
         if plan is None or not plan.HasField("command"):
@@ -152,6 +159,9 @@ def before_write(session: LocalSparkSession, arguments: tuple[Any, ...]) -> None
             if write.WhichOneof("save_type") == "table":
                 written = write.table.table_name
                 write.source = write.source or "delta"
+            metadata = session.conf.get(_USER_METADATA, "") if write.source == "delta" else ""
+            if metadata and not any(option.lower() == "usermetadata" for option in write.options):
+                write.options["userMetadata"] = metadata
         elif command.HasField("write_operation_v2"):
             written = command.write_operation_v2.table_name
             command.write_operation_v2.provider = command.write_operation_v2.provider or "delta"
