@@ -99,6 +99,25 @@ export async function databricksCliFromSource(paths, env, detail) {
 }
 
 /**
+ * actionlint, which a test runs over the workflows in `.github/`; nothing else needs it.
+ * @param {Paths} paths
+ * @param {NodeJS.ProcessEnv} env
+ * @param {(text: string) => void} detail
+ * @returns {Promise<string>} the program
+ */
+export async function actionlintFromSource(paths, env, detail) {
+  const module = "github.com/rhysd/actionlint";
+  /** @type {Build} */
+  const build = {
+    module: "actionlint",
+    target: `${module}/cmd/actionlint`,
+    output: "bin/actionlint",
+    stamp: async (version) => `${module}.version=${await version(module)}`,
+  };
+  return join(await buildCached(paths, env, "actionlint", [build], detail), build.output);
+}
+
+/**
  * @param {Paths} paths
  * @param {NodeJS.ProcessEnv} env
  * @param {string} name of the result in the cache

@@ -1,7 +1,7 @@
 /** The example's git repository: bare, made of `notebooks/` and of what its build needs, with two commits that are the same on every machine. */
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { run, StartError } from "./run";
 
 const SETTINGS = "lib/settings.py";
@@ -27,7 +27,7 @@ interface Commit {
   readonly whole: boolean;
 }
 
-/** Where the wheel's sources are in the repository. */
+/** Where the wheel's sources and the jar are in the repository. */
 export const TESTKIT = "testkit";
 /** What of `testkit/python` its wheel is made of. */
 const WHEEL_SOURCES = /^(pyproject\.toml$|src\/|backend\/)/;
@@ -35,14 +35,21 @@ const WHEEL_SOURCES = /^(pyproject\.toml$|src\/|backend\/)/;
 /**
  * Makes the repository at `bare` of the folder `notebooks`, or adds a commit where that folder has changed since.
  * @param testkit folder of the Python testkit, which the example's build makes a wheel of. @default none
+ * @param jar the Scala testkit, which the example's build takes as it is. @default none
  */
-export async function makeExample(notebooks: string, bare: string, testkit?: string): Promise<void> {
+export async function makeExample(
+  notebooks: string,
+  bare: string,
+  testkit?: string,
+  jar?: string,
+): Promise<void> {
   const wheel = testkit === undefined ? [] : [...readTree(testkit)];
   const files: Tree = new Map([
     ...readTree(notebooks),
     ...wheel
       .filter(([path]) => WHEEL_SOURCES.test(path))
       .map(([path, content]) => [`${TESTKIT}/${path}`, content] as const),
+    ...(jar === undefined ? [] : [[`${TESTKIT}/${basename(jar)}`, readFileSync(jar)] as const]),
   ]);
   const source = hashOf(files);
   if (existsSync(join(bare, STAMP))) {
@@ -107,7 +114,10 @@ function withHorizon(files: Tree, days: number): Tree {
   return new Map([...files, [SETTINGS, Buffer.from(text)]]);
 }
 
-/** What a data team would commit: the trigger is the deployer's own, and caches are nobody's. */
+/** Notebooks of the deployer's own. */
+const OWN = ["trigger.py", "deploy.py"];
+
+/** What a data team would commit: not the deployer's own, and caches are nobody's. */
 function readTree(folder: string, below = ""): Tree {
   const entries = readdirSync(join(folder, below), { withFileTypes: true }).sort((a, b) =>
     a.name < b.name ? -1 : 1,
@@ -115,7 +125,7 @@ function readTree(folder: string, below = ""): Tree {
   return new Map(
     entries
       .filter(
-        ({ name }) => !name.startsWith(".") && name !== "__pycache__" && `${below}${name}` !== "trigger.py",
+        ({ name }) => !name.startsWith(".") && name !== "__pycache__" && !OWN.includes(`${below}${name}`),
       )
       .flatMap((entry): (readonly [string, Buffer])[] => {
         const path = `${below}${entry.name}`;
@@ -138,22 +148,22 @@ async function commit(
   { message, time, files, whole }: Commit,
   hasParent: boolean,
 ): Promise<void> {
-  const text = (value: string | Buffer) => `data ${Buffer.byteLength(value)}\n${value.toString("utf8")}\n`;
+  const text = (value: string | Buffer) => [`data ${Buffer.byteLength(value)}\n`, value, "\n"];
   const stream = [
     `commit ${BRANCH}\n`,
     `committer Bike Hire Team <team@example.com> ${time}\n`,
-    text(`${message}\n`),
+    ...text(`${message}\n`),
     hasParent ? `from ${BRANCH}^0\n` : "",
     whole ? "deleteall\n" : "",
-    ...[...files].map(([path, content]) => `M 100644 inline ${path}\n${text(content)}`),
-  ].join("");
-  await git(bare, ["fast-import", "--quiet"], stream);
+    ...[...files].flatMap(([path, content]) => [`M 100644 inline ${path}\n`, ...text(content)]),
+  ];
+  await git(bare, ["fast-import", "--quiet"], Buffer.concat(stream.map((part) => Buffer.from(part))));
 }
 
 function now(): string {
   return `${Math.floor(Date.now() / 1000)} +0000`;
 }
 
-function git(bare: string, args: readonly string[], input?: string): Promise<string> {
+function git(bare: string, args: readonly string[], input?: Uint8Array): Promise<string> {
   return run("git", args, { cwd: bare, ...(input === undefined ? {} : { input }) });
 }

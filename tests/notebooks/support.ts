@@ -16,8 +16,12 @@ export interface Finished {
   readonly result: string | undefined;
   /** The error and its trace, or "". */
   readonly error: string;
+  /** What it printed. */
+  readonly logs: string;
   /** The whole answer of `runs/get-output`, as text: for questions like "does it contain the secret?". */
   readonly everything: string;
+  /** The same of `runs/export`, the page that people look at. */
+  readonly page: string;
 }
 
 /** Uploads the example as a deployment does: notebooks as notebooks, other Python as files. `edit` may change a file. */
@@ -64,11 +68,14 @@ export async function runNotebook(
     if (["TERMINATED", "INTERNAL_ERROR", "SKIPPED"].includes(run.state.life_cycle_state)) {
       const task = run.tasks[0].run_id;
       const output = await workspace.ok("GET", `/api/2.2/jobs/runs/get-output?run_id=${task}`);
+      const page = await workspace.ok("GET", `/api/2.2/jobs/runs/export?run_id=${task}`);
       return {
         state: run.state.result_state,
         result: output.notebook_output?.result,
         error: [output.error, output.error_trace].filter(Boolean).join("\n"),
+        logs: output.logs ?? "",
         everything: JSON.stringify(output),
+        page: JSON.stringify(page),
       };
     }
     assert.ok(Date.now() < limit, `${notebook} still runs after 90 s: ${JSON.stringify(run.state)}`);
@@ -112,4 +119,15 @@ export async function mlflowRuns(workspace: LocalWorkspace, experiment: string):
 /** MLflow's list of `{key, value}` as an object. */
 export function asRecord<T>(entries: { key: string; value: T }[] | undefined): Record<string, T> {
   return Object.fromEntries((entries ?? []).map(({ key, value }) => [key, value]));
+}
+
+/** The condition's value, once it has one: within half a minute. */
+export async function until<T>(what: string, condition: () => T | undefined | false): Promise<T> {
+  const limit = Date.now() + 30_000;
+  for (;;) {
+    const value = condition();
+    if (value) return value;
+    assert.ok(Date.now() < limit, `waited 30 s for ${what}`);
+    await pause(20);
+  }
 }
