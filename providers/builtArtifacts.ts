@@ -5,7 +5,6 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Client } from "../databricks/client";
 import { messageOf } from "../databricks/errors";
-import { logBatch } from "../databricks/mlflow";
 import { uploadArtifacts } from "../databricks/mlflowArtifacts";
 import { readSource } from "../source";
 import { build, BuildError, type Build } from "../source/build";
@@ -14,6 +13,7 @@ import { findRecorded, writeRecord } from "./build/record";
 import { otherBuild, shownBuild } from "./build/settings";
 import { findWrong, folderOf, isInRelease, send, timesOf, type Written } from "./build/stored";
 import { storeOf, type Store } from "./build/store";
+import { untested } from "./build/tested";
 import { connect, type Place } from "./connection";
 import { asStepOf } from "./deployment";
 import { progress, say } from "./progress";
@@ -81,9 +81,7 @@ const handler: Handler<Inputs, Computed> = {
         : isInRelease(folder, releasePath)
           ? undefined
           : await findRecorded(store, folder, releasePath, settingsOf(inputs));
-      const computed = await bringAbout(client, inputs, recorded);
-      await logBatch(client, inputs.deploymentId, { tags: tagsOf(computed.artifacts) });
-      return { id: folder, computed };
+      return { id: folder, computed: await bringAbout(client, inputs, recorded) };
     });
   },
 
@@ -100,6 +98,9 @@ const handler: Handler<Inputs, Computed> = {
     const drift = wrong.map(({ what, name }) => `${what} ${name}`);
     return { ...props, drift };
   },
+
+  /** Artifacts of an earlier deployment that are not the tested ones: `create` says so, as a step of this deployment. */
+  mustReplace: (_id, { artifacts }) => Promise.resolve(untested(artifacts) !== undefined),
 
   // No delete: they go with their release (build/stored.ts, deleteArtifacts).
 };
@@ -119,6 +120,7 @@ async function bringAbout(
 ): Promise<Computed> {
   const folder = folderOf(inputs.to, inputs.releasePath, inputs.githash);
   const store = storeOf(client, folder);
+  refuseUntested(recorded);
   if (recorded && (await findWrong(store, folder, recorded)).length === 0) {
     say(`${folder} has this commit's artifacts: nothing to build`);
     return complete(inputs, store, folder, recorded);
@@ -129,6 +131,7 @@ async function bringAbout(
       return { name, path: `${folder}/${name}`, sha256, size };
     });
     refuseOtherBytes(inputs, recorded, artifacts);
+    refuseUntested(artifacts);
     const sent = await send(store, folder, artifacts, built.files);
     say(
       `${folder}: built in ${built.seconds.toFixed(1)} s, ${sent} of ${artifacts.length} artifacts uploaded`,
@@ -213,14 +216,12 @@ function refuseOtherBytes(
   );
 }
 
-/** So that the builds of two environments can be compared. MLflow's names have letters, digits and `_-./ ` only. */
-function tagsOf(artifacts: readonly Artifact[]): Record<string, string> {
-  return Object.fromEntries(
-    artifacts.map(({ name, sha256 }) => [
-      `artifact.${name.replace(/[^\w./ -]/g, "_").slice(0, 200)}`,
-      sha256,
-    ]),
-  );
+/** Before anything of them is sent. */
+function refuseUntested(artifacts: readonly Artifact[] | undefined): void {
+  const reason = artifacts && untested(artifacts);
+  if (reason !== undefined) {
+    throw new Error(reason);
+  }
 }
 
 export default dynamicProvider(handler);

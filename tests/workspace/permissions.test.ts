@@ -93,6 +93,17 @@ describe("workspace: permissions", () => {
     ]);
   });
 
+  it("takes a service principal by its application id, as a user's name too", async () => {
+    const { applicationId } = await local.ok("POST", "/api/2.0/preview/scim/v2/ServicePrincipals", {});
+    for (const field of ["service_principal_name", "user_name"]) {
+      const shown = await grant([{ [field]: applicationId, permission_level: "CAN_READ" }]);
+      assert.equal(shown.access_control_list[0].service_principal_name, applicationId, field);
+    }
+    const reader = { service_principal_name: "reader@example.com", permission_level: "CAN_READ" };
+    const path = `/api/2.0/permissions/directories/${id}`;
+    await local.fails(404, "RESOURCE_DOES_NOT_EXIST", "PUT", path, { access_control_list: [reader] });
+  });
+
   it("forgets the permissions of what was deleted", async () => {
     await local.ok("POST", "/api/2.0/workspace/mkdirs", { path: `${folder}/gone` });
     const gone = (await local.ok("GET", `/api/2.0/workspace/get-status?path=${folder}/gone`)).object_id;

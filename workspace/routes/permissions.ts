@@ -101,13 +101,25 @@ function readEntry(workspace: Workspace, item: Json, type: string): AclEntry {
       `Invalid permission level ${level} for ${type}: one of ${levels.join(", ")} is needed.`,
     );
   }
-  const kind = FIELDS[field];
-  const exists =
-    kind === "group"
-      ? findGroup(workspace.store, { displayName: name })
-      : findPrincipal(workspace.store, name)?.kind === kind;
-  if (!exists) throw new ApiError("RESOURCE_DOES_NOT_EXIST", `Principal: ${kind} ${name} does not exist`);
+  const kind = kindOf(workspace, field, name);
+  if (!kind) {
+    throw new ApiError("RESOURCE_DOES_NOT_EXIST", `Principal: ${FIELDS[field]} ${name} does not exist`);
+  }
   return { kind, name, level };
+}
+
+/**
+ * What the name is of; undefined where there is nobody. A service principal's application id is taken as a user's name too:
+ * Terraform's provider names itself so, where it makes itself a job's owner (permissions/permission_definitions.go).
+ */
+function kindOf(
+  { store }: Workspace,
+  field: keyof typeof FIELDS,
+  name: string,
+): AclEntry["kind"] | undefined {
+  if (field === "group_name") return findGroup(store, { displayName: name }) && "group";
+  const kind = findPrincipal(store, name)?.kind;
+  return field === "user_name" || kind === "servicePrincipal" ? kind : undefined;
 }
 
 function samePrincipal(a: AclEntry, b: AclEntry): boolean {
