@@ -12,7 +12,7 @@ export interface CliRun {
 
 export interface CliOptions {
   /** The stack whose project, backend and credentials it works with. */
-  readonly stack: PulumiStack;
+  readonly stack: Pick<PulumiStack, "program" | "environment">;
   /** More variables, or none of a name. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly onStart?: (child: ChildProcess) => void;

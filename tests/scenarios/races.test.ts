@@ -117,9 +117,9 @@ for (let round = 1; round <= ROUNDS; round++) {
     });
 
     it("one of them a rollback: one wins, and the hold is the rollback's", async () => {
-      configure({ adopt: true });
-      ok(await scenarios[1].stack.up());
-      ok(await scenarios[0].stack.refresh());
+      for (const { stack } of scenarios) {
+        ok(await stack.refresh());
+      }
       const before = (await rows())[0]?.githash;
       const [, next] = configure();
       const [back, up] = await Promise.all([

@@ -3,7 +3,11 @@
  * stays closed, a commit by hand, a rollback, the look for drift at night. The program is in a repository of its own.
  */
 import assert from "node:assert/strict";
-import { failing, score } from "../scenarios/example";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { failing, score, WAITING } from "../scenarios/example";
+import { poll } from "../scenarios/scenario";
 import { stateOf } from "../github/double";
 import { asOwner, eventOn, openPullRequest, pullRequestEvent } from "./events";
 import { Flow } from "./flow";
@@ -19,14 +23,22 @@ describe("the workflows that deploy", function () {
   let head: string;
   let merged: string;
   let broken: string;
+  let slow: string;
+  /** Until this file is there, the slow test waits. */
+  let go: string;
 
   before(async () => {
-    flow = await Flow.start("flowdeploy", { isCentral: true });
+    go = join(mkdtempSync(join(tmpdir(), "slow test ")), "go");
+    const gate = { tests: ["tests/**"], parameters: { go } };
+    flow = await Flow.start("flowdeploy", { isCentral: true, stacks: { staging: { gate }, prod: { gate } } });
     flow.git.git("checkout", "--quiet", "-b", "zones");
     head = flow.git.commit({ "app/pipeline/score.py": score("v2") }, "new zones");
     number = await openPullRequest(flow, "zones");
   });
-  after(() => flow?.stop());
+  after(async () => {
+    rmSync(dirname(go), { recursive: true });
+    await flow?.stop();
+  });
 
   const only = ({ jobs: [job, ...more] }: WorkflowRun): JobRun => {
     assert.ok(job && more.length === 0, "one job");
@@ -49,6 +61,15 @@ describe("the workflows that deploy", function () {
   const live = async () => {
     const found = await flow.live();
     return { staging: found.staging?.githash, prod: found.prod?.githash };
+  };
+
+  const byHand = (inputs: Record<string, string>) => eventOn(flow, "workflow_dispatch", inputs);
+  /** The test runs of a commit's gate. */
+  const gateRuns = async (githash: string) => {
+    const list = "/api/2.2/jobs/runs/list?run_type=SUBMIT_RUN&limit=25";
+    const { runs = [] } = await flow.workspace.ok("GET", list);
+    const name = `gate staging ${short(githash)}`;
+    return runs.filter(({ run_name }: { run_name: string }) => run_name === name);
   };
 
   it("leave forks, drafts and other labels alone", async () => {
@@ -109,19 +130,43 @@ describe("the workflows that deploy", function () {
     assert.deepEqual(await live(), { staging: head, prod: merged });
   });
 
+  it("are cancelled in the middle of the tests: nothing live changes, and what to do is said", async () => {
+    flow.git.git("checkout", "--quiet", "-b", "slow", "main");
+    slow = flow.git.commit({ "app/tests/test_two.py": WAITING }, "a slow test");
+    const cancel = new AbortController();
+    const { signal } = cancel;
+    const running = flow.run("deploy.yml", byHand({ stack: "staging", ref: slow }), { signal });
+    await poll("the gate's run is there", async () => (await gateRuns(slow)).length > 0 || undefined);
+    cancel.abort();
+    const job = only(await running);
+    console.log(job.output, job.summary);
+    assert.deepEqual(
+      job.steps.slice(-3).map(({ name, result }) => [name, result]),
+      [
+        ["Deploy", "cancelled"],
+        ["What is live now", "skipped"],
+        ["What to do after a cancelled deployment", "cancelled"],
+      ],
+    );
+    assert.match(job.summary, /`pulumi cancel --stack staging`/);
+    assert.deepEqual(await live(), { staging: head, prod: merged });
+  });
+
   it("bring any commit by hand, and are found by the request's id", async () => {
-    const inputs = { stack: "staging", ref: merged, note: "$(id) `who` it's", request: "4f2a-1" };
-    const run = await flow.run("deploy.yml", eventOn(flow, "workflow_dispatch", inputs));
-    assert.equal(run.name, `deploy ${merged} to staging: ${inputs.note} [4f2a-1]`);
+    writeFileSync(go, "");
+    const inputs = { stack: "staging", ref: slow, note: "$(id) `who` it's", request: "4f2a-1" };
+    const run = await flow.run("deploy.yml", byHand(inputs));
+    assert.equal(run.name, `deploy ${slow} to staging: ${inputs.note} [4f2a-1]`);
     assert.match(done(run).summary, /note: \$\(id\) `who` it's/);
-    assert.deepEqual(await live(), { staging: merged, prod: merged });
-    const elsewhere = { ...inputs, stack: "other" };
-    assert.deepEqual((await flow.run("deploy.yml", eventOn(flow, "workflow_dispatch", elsewhere))).jobs, []);
+    assert.deepEqual(await live(), { staging: slow, prod: merged });
+    assert.equal((await gateRuns(slow)).length, 1, "no test ran twice");
+    const elsewhere = await flow.run("deploy.yml", byHand({ ...inputs, stack: "other" }));
+    assert.deepEqual(elsewhere.jobs, []);
   });
 
   it("roll back, with a hold", async () => {
     const inputs = { action: "rollback", stack: "staging", to: "", note: "wrong zones; $(id)" };
-    const run = await flow.run("rollback.yml", eventOn(flow, "workflow_dispatch", inputs));
+    const run = await flow.run("rollback.yml", byHand(inputs));
     assert.equal(run.name, "rollback staging: wrong zones; $(id)");
     assert.match(done(run).summary, new RegExp(`staging +${short(head)}`));
     const { staging } = await flow.live();
@@ -162,11 +207,11 @@ describe("the workflows that deploy", function () {
 
   it("end a hold", async () => {
     const inputs = { action: "resume", stack: "staging", to: "", note: "zones are right now" };
-    const run = await flow.run("rollback.yml", eventOn(flow, "workflow_dispatch", inputs));
+    const run = await flow.run("rollback.yml", byHand(inputs));
     assert.equal(run.name, "resume staging: zones are right now");
     done(run);
     const { staging } = await flow.live();
-    assert.deepEqual([staging?.githash, staging?.hold], [head, ""]);
+    assert.deepEqual([staging?.githash, staging?.hold ?? ""], [head, ""]);
   });
 
   it("have shown no secret", () => {

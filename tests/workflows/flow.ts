@@ -41,7 +41,8 @@ export class Flow {
   readonly evidence = new Evidence();
   private readonly folder = mkdtempSync(join(tmpdir(), "workflow runs "));
   private readonly environments = new Map<string, Readonly<Record<string, string>>>();
-  private readonly passphrase = this.evidence.secret(randomBytes(18).toString("hex"));
+  /** Of all stacks. */
+  readonly passphrase = this.evidence.secret(randomBytes(18).toString("hex"));
   private central: { readonly git: TestRepository; readonly token: string } | undefined;
   private runs = 0;
 
@@ -107,7 +108,8 @@ export class Flow {
     };
   }
 
-  private get backend(): string {
+  /** Where the stacks' states are. */
+  get backend(): string {
     const state = join(this.folder, "state");
     mkdirSync(state, { recursive: true });
     return pathToFileURL(state).href;
