@@ -53,7 +53,7 @@ export async function promote(options: PromoteOptions): Promise<0 | 1 | 3> {
     throw new Problem("There is nobody to ask: add --yes to promote.", 2);
   }
   const why = noteOf(plan, note);
-  for (const line of describe(plan, { note: why, isRest: isRest(plan), ...options })) {
+  for (const line of describe(plan, { ...options, note: why, isRest: isRest(plan) })) {
     tell(line);
   }
   if (!yes && !(await confirm(`Make ${short(githash)} live in ${app}/${env}?`))) {

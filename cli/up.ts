@@ -18,16 +18,19 @@ export async function pulumiUp({ stack, cwd, env, refresh = false }: UpOptions):
   // A terminal's Ctrl-C reaches Pulumi too, which ends in its own time; what became of it is said afterwards. A workflow
   // that is cancelled tells this process alone.
   const isTerminal = [process.stdin, process.stdout, process.stderr].some(({ isTTY }) => isTTY);
-  let pass: () => void = () => undefined;
-  const interrupt = () => (isTerminal ? undefined : pass());
+  let pass: (signal: "SIGINT" | "SIGTERM") => void = () => undefined;
+  const interrupt = () => (isTerminal ? undefined : pass("SIGINT"));
+  // The second word of such a workflow, which leaves Pulumi seconds to end its tests' run and to write its state.
+  const terminate = () => pass("SIGTERM");
   process.on("SIGINT", interrupt);
+  process.on("SIGTERM", terminate);
   try {
     return await new Promise<number>((resolve, reject) => {
       const child = spawn("pulumi", [...args, ...(refresh ? ["--refresh"] : [])], {
         env: { ...process.env, ...env },
         stdio: ["ignore", process.stderr, process.stderr],
       });
-      pass = () => void child.kill("SIGINT");
+      pass = (signal) => void child.kill(signal);
       child.on("error", (error: NodeJS.ErrnoException) =>
         reject(
           error.code === "ENOENT"
@@ -39,5 +42,6 @@ export async function pulumiUp({ stack, cwd, env, refresh = false }: UpOptions):
     });
   } finally {
     process.off("SIGINT", interrupt);
+    process.off("SIGTERM", terminate);
   }
 }

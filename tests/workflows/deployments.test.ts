@@ -14,6 +14,7 @@ import { Flow } from "./flow";
 import type { JobRun, WorkflowRun } from "./runner";
 
 const STAGING = "notebook-releases/staging";
+const PROD = "notebook-releases/prod";
 
 describe("the workflows that deploy", function () {
   this.timeout(300_000);
@@ -23,16 +24,17 @@ describe("the workflows that deploy", function () {
   let head: string;
   let merged: string;
   let broken: string;
-  let slow: string;
-  /** Until this file is there, the slow test waits. */
+  /** A test waits until this file is there. */
   let go: string;
 
   before(async () => {
-    go = join(mkdtempSync(join(tmpdir(), "slow test ")), "go");
+    go = join(mkdtempSync(join(tmpdir(), "waiting test ")), "go");
+    writeFileSync(go, "");
     const gate = { tests: ["tests/**"], parameters: { go } };
     flow = await Flow.start("flowdeploy", { isCentral: true, stacks: { staging: { gate }, prod: { gate } } });
     flow.git.git("checkout", "--quiet", "-b", "zones");
-    head = flow.git.commit({ "app/pipeline/score.py": score("v2") }, "new zones");
+    const files = { "app/pipeline/score.py": score("v2"), "app/tests/test_two.py": WAITING };
+    head = flow.git.commit(files, "new zones");
     number = await openPullRequest(flow, "zones");
   });
   after(async () => {
@@ -64,12 +66,12 @@ describe("the workflows that deploy", function () {
   };
 
   const byHand = (inputs: Record<string, string>) => eventOn(flow, "workflow_dispatch", inputs);
-  /** The test runs of a commit's gate. */
-  const gateRuns = async (githash: string) => {
+  /** How many test runs a commit's gate has had. */
+  const gateRuns = async (env: string, githash: string): Promise<number> => {
     const list = "/api/2.2/jobs/runs/list?run_type=SUBMIT_RUN&limit=25";
     const { runs = [] } = await flow.workspace.ok("GET", list);
-    const name = `gate staging ${short(githash)}`;
-    return runs.filter(({ run_name }: { run_name: string }) => run_name === name);
+    const name = `gate ${env} ${short(githash)}`;
+    return runs.filter(({ run_name }: { run_name: string }) => run_name === name).length;
   };
 
   it("leave forks, drafts and other labels alone", async () => {
@@ -89,6 +91,7 @@ describe("the workflows that deploy", function () {
     const job = done(await flow.run("staging.yml", event));
     assert.equal(job.group, "notebook-releases-deploy-staging");
     assert.deepEqual(await live(), { staging: head, prod: undefined });
+    assert.equal((await flow.live()).staging?.by, flow.deployer, "signed in by GitHub's word alone");
     const [first, ...more] = statuses(head);
     assert.deepEqual([first, more.at(-1)], ["pending", "success"]);
     assert.deepEqual(deployments("staging"), [[head, "success"]]);
@@ -96,14 +99,42 @@ describe("the workflows that deploy", function () {
     flow.variables.NOTEBOOK_RELEASES_STAGING_LABEL = "";
   });
 
-  it("bring the merged commit to prod", async () => {
+  it("are cancelled in the middle of the tests: nothing live changes, and what to do is said", async () => {
     await asOwner(flow, "PUT", `/pulls/${number}/merge`, {});
     merged = flow.git.git("rev-parse", "main");
+    rmSync(go);
+    const cancel = new AbortController();
+    const { signal } = cancel;
+    const running = flow.run("prod.yml", eventOn(flow, "push"), { signal });
+    await poll("the gate's run is there", async () => (await gateRuns("prod", merged)) > 0 || undefined);
+    cancel.abort();
+    const job = only(await running);
+    writeFileSync(go, "");
+    assert.deepEqual(
+      job.steps.slice(-3).map(({ name, result }) => [name, result]),
+      [
+        ["Deploy", "cancelled"],
+        ["What is live now", "skipped"],
+        ["What to do after a cancelled deployment", "cancelled"],
+      ],
+    );
+    assert.match(job.output, /the test run was cancelled\. What was live is live still/);
+    assert.match(job.summary, /`pulumi cancel --stack prod`/);
+    assert.deepEqual(await live(), { staging: head, prod: undefined });
+    assert.equal(statuses(merged, PROD).at(-1), "failure");
+  });
+
+  it("bring the merged commit to prod, once staging has tested its contents, also after that", async () => {
     const job = done(await flow.run("prod.yml", eventOn(flow, "push")));
     assert.deepEqual(await live(), { staging: head, prod: merged });
-    assert.deepEqual(statuses(merged, "notebook-releases/prod").at(-1), "success");
-    assert.deepEqual(deployments("prod"), [[merged, "success"]]);
+    assert.equal(await gateRuns("prod", merged), 2, "another deployment, whose tests ran");
+    assert.equal(statuses(merged, PROD).at(-1), "success");
+    assert.deepEqual(deployments("prod"), [
+      [merged, "failure"],
+      [merged, "success"],
+    ]);
     assert.match(job.summary, new RegExp(`^ {4}prod +${short(merged)}`, "m"));
+    assert.match(job.summary, new RegExp(`promoted from staging, tested there as ${short(head)}`));
   });
 
   it("fail where the gate stays closed, say why, and leave live what is", async () => {
@@ -130,36 +161,12 @@ describe("the workflows that deploy", function () {
     assert.deepEqual(await live(), { staging: head, prod: merged });
   });
 
-  it("are cancelled in the middle of the tests: nothing live changes, and what to do is said", async () => {
-    flow.git.git("checkout", "--quiet", "-b", "slow", "main");
-    slow = flow.git.commit({ "app/tests/test_two.py": WAITING }, "a slow test");
-    const cancel = new AbortController();
-    const { signal } = cancel;
-    const running = flow.run("deploy.yml", byHand({ stack: "staging", ref: slow }), { signal });
-    await poll("the gate's run is there", async () => (await gateRuns(slow)).length > 0 || undefined);
-    cancel.abort();
-    const job = only(await running);
-    console.log(job.output, job.summary);
-    assert.deepEqual(
-      job.steps.slice(-3).map(({ name, result }) => [name, result]),
-      [
-        ["Deploy", "cancelled"],
-        ["What is live now", "skipped"],
-        ["What to do after a cancelled deployment", "cancelled"],
-      ],
-    );
-    assert.match(job.summary, /`pulumi cancel --stack staging`/);
-    assert.deepEqual(await live(), { staging: head, prod: merged });
-  });
-
   it("bring any commit by hand, and are found by the request's id", async () => {
-    writeFileSync(go, "");
-    const inputs = { stack: "staging", ref: slow, note: "$(id) `who` it's", request: "4f2a-1" };
+    const inputs = { stack: "staging", ref: merged, note: "$(id) `who` it's", request: "4f2a-1" };
     const run = await flow.run("deploy.yml", byHand(inputs));
-    assert.equal(run.name, `deploy ${slow} to staging: ${inputs.note} [4f2a-1]`);
+    assert.equal(run.name, `deploy ${merged} to staging: ${inputs.note} [4f2a-1]`);
     assert.match(done(run).summary, /note: \$\(id\) `who` it's/);
-    assert.deepEqual(await live(), { staging: slow, prod: merged });
-    assert.equal((await gateRuns(slow)).length, 1, "no test ran twice");
+    assert.deepEqual(await live(), { staging: merged, prod: merged });
     const elsewhere = await flow.run("deploy.yml", byHand({ ...inputs, stack: "other" }));
     assert.deepEqual(elsewhere.jobs, []);
   });
@@ -176,33 +183,28 @@ describe("the workflows that deploy", function () {
     assert.deepEqual(deployments("staging").at(-1), [head, "success"]);
   });
 
-  it("find no drift where there is none; a hold is told, and is none", async () => {
-    const { jobs } = await flow.run("drift.yml", eventOn(flow, "schedule"));
-    assert.deepEqual(
-      jobs.map(({ name, result }) => [name, result]),
-      [
-        ["staging", "success"],
-        ["prod", "success"],
-      ],
-    );
-    const [staging, prod] = jobs;
-    assert.match(staging?.summary ?? "", /^### `staging` as deployed[^]*^On hold: `rolled back from/m);
-    assert.match(prod?.summary ?? "", new RegExp(`^### \`prod\` as deployed, \`${short(merged)}\`$`, "m"));
-  });
-
-  it("find what somebody edited, name it, and write no state", async () => {
+  it("look for drift at night: what somebody edited is named; a hold is told, and is none; no state is written", async () => {
     const { prod } = await flow.live();
     const content = Buffer.from(score("by hand")).toString("base64");
     const path = `${prod?.path}/pipeline/score`;
     const edit = { path, content, format: "SOURCE", language: "PYTHON", overwrite: true };
     await flow.workspace.ok("POST", "/api/2.0/workspace/import", edit);
-    flow.variables.NOTEBOOK_RELEASES_STACKS = '["prod"]';
     const before = flow.states();
-    const job = only(await flow.run("drift.yml", eventOn(flow, "schedule")));
-    assert.equal(job.result, "failure");
-    assert.match(job.summary, /^### `prod` not as deployed[^]*Moved by somebody else[^]*pipeline\/score/m);
+    const { jobs } = await flow.run("drift.yml", eventOn(flow, "schedule"));
+    const [quiet, moved] = jobs;
+    assert.deepEqual(
+      jobs.map(({ name, result }) => [name, result]),
+      [
+        ["staging", "success"],
+        ["prod", "failure"],
+      ],
+    );
+    assert.match(quiet?.summary ?? "", /^### `staging` as deployed[^]*^On hold: `rolled back from/m);
+    assert.match(
+      moved?.summary ?? "",
+      /^### `prod` not as deployed[^]*Moved by somebody else[^]*pipeline\/score/m,
+    );
     assert.deepEqual(flow.states(), before);
-    flow.variables.NOTEBOOK_RELEASES_STACKS = '["staging", "prod"]';
   });
 
   it("end a hold", async () => {
@@ -211,7 +213,7 @@ describe("the workflows that deploy", function () {
     assert.equal(run.name, "resume staging: zones are right now");
     done(run);
     const { staging } = await flow.live();
-    assert.deepEqual([staging?.githash, staging?.hold ?? ""], [head, ""]);
+    assert.deepEqual([staging?.githash, staging?.hold], [head, ""]);
   });
 
   it("have shown no secret", () => {

@@ -24,6 +24,15 @@ export interface FlowOptions {
   readonly stacks?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 }
 
+export interface LiveRow {
+  readonly githash: string;
+  /** Empty: none. */
+  readonly hold: string;
+  /** The release's. */
+  readonly path: string;
+  readonly by: string;
+}
+
 interface Principal {
   readonly id: string;
   readonly applicationId: string;
@@ -39,6 +48,8 @@ export class Flow {
   /** Variables of the repository; those of an environment are its own. */
   readonly variables: Record<string, string>;
   readonly evidence = new Evidence();
+  /** The service principal of the environments that deploy. */
+  deployer = "";
   private readonly folder = mkdtempSync(join(tmpdir(), "workflow runs "));
   private readonly environments = new Map<string, Readonly<Record<string, string>>>();
   /** Of all stacks. */
@@ -79,6 +90,7 @@ export class Flow {
     const flow = new Flow(app, workspace, github, issuer, git, repository, Object.keys(stacks));
     const [deployer, previewer] = [await flow.principal("deployer"), await flow.principal("previewer")];
     await flow.letRead(previewer, `/Users/${deployer.applicationId}`);
+    flow.deployer = deployer.applicationId;
     for (const stack of Object.keys(stacks)) {
       await flow.environment(stack, deployer);
       await flow.environment(`preview-${stack}`, previewer);
@@ -199,19 +211,20 @@ export class Flow {
     };
   }
 
-  /** What is live, by environment. */
-  async live(): Promise<
-    Record<string, { readonly githash: string; readonly hold: string; readonly path: string }>
-  > {
+  /** The registry's rows, by environment. */
+  async live(): Promise<Record<string, LiveRow>> {
     const answer = await this.workspace.ok("POST", "/api/2.0/sql/statements", {
       warehouse_id: this.workspace.warehouse_id,
-      statement: `SELECT env, githash, hold, release_path FROM main.${this.app}.registry`,
+      statement: `SELECT env, githash, hold, release_path, deployed_by FROM main.${this.app}.registry`,
       wait_timeout: "50s",
     });
     assert.equal(answer.status.state, "SUCCEEDED", JSON.stringify(answer.status));
-    const rows: string[][] = answer.result?.data_array ?? [];
+    const rows: (string | null)[][] = answer.result?.data_array ?? [];
     return Object.fromEntries(
-      rows.map(([env = "", githash = "", hold = "", path = ""]) => [env, { githash, hold, path }]),
+      rows.map((row) => {
+        const [env = "", githash = "", hold = "", path = "", by = ""] = row.map((value) => value ?? "");
+        return [env, { githash, hold, path, by }];
+      }),
     );
   }
 

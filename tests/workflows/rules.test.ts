@@ -114,8 +114,27 @@ describe("every workflow", () => {
   });
 
   it("makes no deployment of GitHub's own beside the program's", () => {
-    each(({ environment }, where) => assert.notEqual(environment?.deployment, true, where));
     each(({ environment }, where) => assert.ok(!environment || environment.deployment === false, where));
+  });
+
+  it("lets a cancelled job's signals reach Pulumi: what changes something takes the shell's place", () => {
+    eachStep(({ run = "" }, where) => {
+      const lines = run
+        .split("\n")
+        .filter((line) => /pulumi up|main\.ts (promote|rollback|resume)/.test(line));
+      for (const line of lines) {
+        assert.match(line, /(^|\) |^ +)exec (pulumi|node) /, `${where}: ${line.trim()}`);
+      }
+    });
+  });
+
+  it("says what to do after it was cancelled, where that may leave the stack locked", () => {
+    for (const file of ["deploy.yml", "prod.yml", "rollback.yml", "staging.yml"]) {
+      const [job] = Object.values(readWorkflow(file).jobs);
+      const last = job?.steps.at(-1);
+      assert.match(last?.if ?? "", /^\$\{\{ cancelled\(\) \}\}$/, file);
+      assert.match(last?.run ?? "", /pulumi cancel --stack \$STACK/, file);
+    }
   });
 
   it("does nothing before it is set up, and signs in without a secret", () => {
