@@ -89,10 +89,18 @@ function detailsOf(step: Step): string[] {
 /** Paths of a pinned job that any move of the registry's row changes. */
 const FOLLOWS = /^tasks\[\d+\]\.notebookTask\.(notebookPath$|baseParameters)|^tags\.githash$/;
 
+/** Libraries that a build made lie under the commit's id. */
+const LIBRARY = /^(tasks\[\d+\]\.libraries|environments)\b/;
+const GITHASH = /\b[0-9a-f]{40}\b/;
+
+function follows({ old }: Step, path: string): boolean {
+  return FOLLOWS.test(path) || (LIBRARY.test(path) && GITHASH.test(text(valueAt(old, path))));
+}
+
 function jobDetails(step: Step): string[] {
-  const own = step.paths.filter((path) => !FOLLOWS.test(path));
-  const follows = own.length < step.paths.length ? ["its tasks follow the release"] : [];
-  return [...own.map((path) => shown(step, path)), ...follows];
+  const own = step.paths.filter((path) => !follows(step, path));
+  const rest = own.length < step.paths.length ? ["its tasks follow the release"] : [];
+  return [...own.map((path) => shown(step, path)), ...rest];
 }
 
 /** Settings whose values are shown: they say when and how a job runs, and hold nothing that somebody might hide there. */

@@ -46,12 +46,19 @@ describe("the parts of a preview", () => {
           pre("update", `${own}SecretValue`, "a", { old: value, new: value, diffs: ["digest"] }),
           pre("update", `${own}SecretPermission`, "b", { old: permission("READ"), new: permission("WRITE") }),
           pre("update", "databricks:index/job:Job", "daily", {
-            old: job({ quartzCronExpression: "0 0 6 * * ?", timezoneId: "UTC" }, { maxRetries: 1 }),
+            old: job(
+              { quartzCronExpression: "0 0 6 * * ?", timezoneId: "UTC" },
+              {
+                tasks: [{ libraries: [{ whl: `/r/${LIVE}/artifacts/a.whl` }, { whl: "/Shared/b.whl" }] }],
+              },
+            ),
             new: job({ quartzCronExpression: "0 0 5 * * ?", timezoneId: "UTC" }),
             detailedDiff: {
               schedule: {},
               "tasks[0].notebookTask.notebookPath": {},
               "tasks[0].notebookTask.baseParameters": {},
+              "tasks[0].libraries[0].whl": {},
+              "tasks[0].libraries[1].whl": {},
               "tasks[0].newCluster.sparkConf": {},
             },
           }),
@@ -72,6 +79,7 @@ describe("the parts of a preview", () => {
             "update",
             "daily",
             "schedule: 0 0 6 * * ? UTC → 0 0 5 * * ? UTC",
+            "tasks[0].libraries[1].whl",
             "tasks[0].newCluster.sparkConf",
             "its tasks follow the release",
           ],
