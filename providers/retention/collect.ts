@@ -175,7 +175,9 @@ class Collection {
    * many: a job that is turned to an older release follows a row, and the rows are asked for each time.
    */
   private async withJobs(facts: Facts): Promise<Facts> {
-    this.jobs ??= listJobs(this.client, { expand_tasks: true }).then((jobs) => jobs.map(useOfJob));
+    this.jobs ??= listJobs(this.client, { expand_tasks: true }).then((jobs) =>
+      jobs.map((job) => useOfJob(job, this.ground.root)),
+    );
     return { ...facts, runs: [...facts.runs, ...(await this.jobs)] };
   }
 

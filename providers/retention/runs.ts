@@ -34,19 +34,33 @@ export function useOf(run: ActiveRun, trigger: string): RunUse {
   };
 }
 
+/** A path in the workspace that leads to or into a release: its root, and its commit. */
+const IN_RELEASE = /^(\/(?!Volumes\/|dbfs\/).*?)\/([0-9a-f]{40})(?=\/|$)/;
+
 /**
  * A job needs the release that its next run will use. A pinned one follows the registry's row a little later, or much
- * later where an `up` failed in between; nothing else tells of that.
+ * later where an `up` failed in between; nothing else tells of that. One that leads to the same commit under another root
+ * needs the release there: apps of one repository are often deployed at the same commit.
+ * @param root of the releases.
  */
-export function useOfJob({ job_id, settings }: ListedJob): RunUse {
-  const githashes = new Set<string>();
+export function useOfJob({ job_id, settings }: ListedJob, root: string): RunUse {
+  const named = new Set<string>();
+  const rootsOf = new Map<string, Set<string>>();
   visit(settings, (_key, value) => {
-    for (const githash of typeof value === "string" ? (value.match(GITHASH) ?? []) : []) {
-      githashes.add(githash);
+    if (typeof value !== "string") {
+      return;
+    }
+    for (const githash of value.match(GITHASH) ?? []) {
+      named.add(githash);
+    }
+    const [, folder = "", githash] = IN_RELEASE.exec(plainPath(value)) ?? [];
+    if (githash !== undefined) {
+      rootsOf.set(githash, (rootsOf.get(githash) ?? new Set()).add(folder));
     }
   });
+  const githashes = [...named].filter((githash) => rootsOf.get(githash)?.has(plainPath(root)) ?? true);
   const name = `job ${job_id}${settings?.name ? ` (${settings.name})` : ""}`;
-  return { name, startedAt: 0, githashes, dispatches: false };
+  return { name, startedAt: 0, githashes: new Set(githashes), dispatches: false };
 }
 
 /** Every value inside, with the key that it stands under (of its list, for a list's). */

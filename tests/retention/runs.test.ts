@@ -74,7 +74,7 @@ describe("what an active run uses", () => {
 });
 
 describe("what a job uses", () => {
-  const job = (settings: object) => useOfJob({ job_id: 7, settings });
+  const job = (settings: object) => useOfJob({ job_id: 7, settings }, ROOT);
 
   it("is every release that its tasks name, and no dispatching", () => {
     const pinned = job({ name: "weekly", tasks: [{ notebook_task: { notebook_path: NOTEBOOK } }] });
@@ -82,6 +82,18 @@ describe("what a job uses", () => {
     const trigger = { notebook_path: `${ROOT}/trigger`, base_parameters: { registry_table: "t" } };
     const dispatching = job({ tasks: [{ notebook_task: trigger }] });
     assert.deepEqual([dispatching.githashes.size, dispatching.dispatches], [0, false]);
+  });
+
+  it("is no release of another root, though it has the same commit; one without a root counts", () => {
+    const tags = { githash: HASH };
+    const at = (notebook_path: string, more: object = {}) =>
+      [...job({ tags, tasks: [{ notebook_task: { notebook_path }, ...more }] }).githashes].length;
+    const library = { libraries: [{ whl: `/Volumes/main/releases/churn/${HASH}/churn.whl` }] };
+    assert.equal(at(`/Shared/releases/other/${HASH}/pipeline/score`, library), 0);
+    assert.equal(at(`/Workspace${NOTEBOOK}`, library), 1);
+    assert.equal(at("/Shared/by hand", library), 1);
+    const both = { libraries: [{ whl: `${ROOT}/${HASH}/artifacts/churn.whl` }] };
+    assert.equal(at(`/Shared/releases/other/${HASH}/pipeline/score`, both), 1);
   });
 });
 
