@@ -76,8 +76,9 @@ async function reuse(client: Client, inputs: Inputs, tests: readonly Test[]): Pr
   }
   const { results, from } = await takeOver(client, deploymentId, passed, tests, print);
   const runUrl = `${host}/ml/experiments/${experimentId}/runs/${from}`;
+  const what = tests.length === 1 ? "its result is" : `its ${tests.length} results are`;
   say(
-    `gate: not tested again: this release has passed here before, and its ${tests.length} results are reused (gate.reuse)\n` +
+    `gate: not tested again: this release has passed here before, and ${what} reused (gate.reuse)\n` +
       `  tested in: ${runUrl}`,
   );
   return { results, runUrl };
