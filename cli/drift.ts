@@ -146,7 +146,7 @@ function stateOf(found: Drift): string {
 }
 
 const ADVICE =
-  "To put it back: `pulumi up --refresh` at the commit that is live. On GitHub, the workflow deploy.yml does that.";
+  'To put it back: `pulumi up --refresh` at the commit that is live. On GitHub: deploy.yml with edits "put back".';
 
 function shown({ group, what, name, details }: ResourceChange, written: (text: string) => string): string {
   const of = details.length > 0 ? `: ${details.map((detail) => written(detail)).join(", ")}` : "";

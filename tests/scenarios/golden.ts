@@ -22,17 +22,18 @@ export function matchesGolden(
   const actual = sortDiagnostics
     ? normal.replace(/(?<=\nDiagnostics:\n.*\n)(?: {4}.*\n)+/, sortMessages)
     : normal;
+  isAsIn(file, actual);
+}
+
+/** Compares a text with a file that is checked in; `UPDATE_GOLDEN=1` writes it anew. */
+export function isAsIn(file: string, actual: string): void {
   if (process.env.UPDATE_GOLDEN) {
     mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, actual);
     return;
   }
   assert.ok(existsSync(file), `${file} is missing; UPDATE_GOLDEN=1 writes it`);
-  assert.equal(
-    actual,
-    readFileSync(file, "utf8"),
-    `${name} is not as in ${file}; UPDATE_GOLDEN=1 writes it anew`,
-  );
+  assert.equal(actual, readFileSync(file, "utf8"), `it is not as in ${file}; UPDATE_GOLDEN=1 writes it anew`);
 }
 
 /** Patterns for what differs without our knowing it beforehand. */
