@@ -144,7 +144,7 @@ describe("the deploy notebook", function () {
     const [run, ...others] = repository.runs;
     assert.deepEqual(others, []);
     const { request, ...inputs } = run!.inputs;
-    assert.deepEqual([run!.ref, inputs], ["main", { stack: "prod", ref: sha, note }]);
+    assert.deepEqual([run!.ref, inputs], ["main", { stack: "prod", ref: sha, note, edits: "leave" }]);
     assert.equal(run!.title, `deploy ${sha} to prod: ${note} [${request}]`);
     const page = `${github.url}/${REPOSITORY}/actions/runs/${run!.id}`;
     assert.deepEqual(answer, {
