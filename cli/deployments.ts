@@ -1,6 +1,14 @@
 /** What MLflow has of deployments, for the commands: their experiment, and of each run what became of it. */
 import type { Client } from "../databricks/client";
-import { comparison, metricsOf, paramsOf, searchRuns, tagOf, type MlflowRun } from "../databricks/mlflow";
+import {
+  comparison,
+  findRun,
+  metricsOf,
+  paramsOf,
+  searchRuns,
+  tagOf,
+  type MlflowRun,
+} from "../databricks/mlflow";
 import type { FoundStack } from "./stack";
 
 /** How many tests passed and failed; a retried one counts once. */
@@ -62,6 +70,12 @@ export function attemptOf(run: MlflowRun, host: string): Attempt {
         ? null
         : { passed: tests_passed ?? 0, failed: tests_failed ?? 0 },
   };
+}
+
+/** The address of a deployment's MLflow run; empty where that is gone, or MLflow does not answer: it is for people to look at. */
+export async function deploymentUrlOf(client: Client, deploymentId: string): Promise<string> {
+  const run = deploymentId ? await findRun(client, deploymentId).catch(() => undefined) : undefined;
+  return run ? attemptOf(run, client.host).deploymentUrl : "";
 }
 
 /** `5 passed`, `4 passed, 1 failed`, or `none`. */

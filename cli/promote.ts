@@ -6,11 +6,11 @@ import { Warehouse } from "../databricks/sql";
 import { artifactsDigest, ARTIFACTS_VARIABLE, type NamedDigest } from "../providers/build/tested";
 import { readRow } from "../providers/registry/table";
 import { readManifest } from "../providers/release/manifest";
+import { deploymentUrlOf } from "./deployments";
 import { canAsk, confirm, print, printJson, tell } from "./output";
 import { Problem } from "./problem";
 import { describe } from "./promote/describe";
 import { makePlan, type Plan, type PlanOptions } from "./promote/plan";
-import { readOutputs } from "./pulumi";
 import { short } from "./text";
 import { pulumiUp } from "./up";
 
@@ -74,7 +74,7 @@ export async function promote(options: PromoteOptions): Promise<0 | 1 | 3> {
       [ARTIFACTS_VARIABLE]: isCompared ? plan.tested.artifactsDigest : undefined,
     },
   });
-  return report(plan, { code, cwd, json, seconds: (Date.now() - started) / 1000 });
+  return report(plan, { code, json, seconds: (Date.now() - started) / 1000 });
 }
 
 /** The row has moved already, and then the deployment did not come to its end. */
@@ -115,7 +115,6 @@ async function report(
   plan: Plan,
   done: {
     readonly code: number;
-    readonly cwd: string;
     readonly json: boolean;
     readonly seconds: number;
   },
@@ -132,8 +131,7 @@ async function report(
     );
   }
   const completed = done.code === 0;
-  const outputs = completed ? await readOutputs(to.name, done.cwd) : {};
-  const deploymentUrl = typeof outputs.deploymentUrl === "string" ? outputs.deploymentUrl : "";
+  const deploymentUrl = await deploymentUrlOf(client, row.deploymentId);
   const artifacts = (await readManifest(client, row.releasePath))?.artifacts ?? [];
   if (done.json) {
     const { note, deploymentId } = row;

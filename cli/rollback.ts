@@ -3,9 +3,9 @@ import { ROLLBACK_VARIABLE, type Rollback } from "../components/rollback";
 import type { Client } from "../databricks/client";
 import { Warehouse } from "../databricks/sql";
 import { readRow } from "../providers/registry/table";
+import { deploymentUrlOf } from "./deployments";
 import { canAsk, confirm, print, printJson, tell } from "./output";
 import { Problem } from "./problem";
-import { readOutputs } from "./pulumi";
 import { describe, makePlan, readTarget, refuseUnfit, type Plan } from "./rollbackPlan";
 import { meet, readStack, shortName, type OperatedStack } from "./stack";
 import { short } from "./text";
@@ -65,7 +65,7 @@ export async function rollback(options: RollbackOptions): Promise<0 | 1 | 3> {
     // The state takes the target for live, so without a look at the row there is nothing to do.
     refresh: stack.outputs.githash === target,
   });
-  return report(client, stack, plan, { cwd, code, json, seconds: (Date.now() - started) / 1000 });
+  return report(client, stack, plan, { code, json, seconds: (Date.now() - started) / 1000 });
 }
 
 /** What the row says in the end decides, whatever Pulumi answered. */
@@ -73,7 +73,7 @@ async function report(
   client: Client,
   stack: OperatedStack,
   { row: before, target }: Plan,
-  done: { readonly cwd: string; readonly code: number; readonly json: boolean; readonly seconds: number },
+  done: { readonly code: number; readonly json: boolean; readonly seconds: number },
 ): Promise<0 | 1 | 3> {
   const { app, env, registry } = stack.config;
   const row = await readRow(new Warehouse(client, registry.warehouse), registry.table, stack.config);
@@ -84,8 +84,7 @@ async function report(
     );
   }
   const completed = done.code === 0;
-  const outputs = completed ? await readOutputs(stack.name, done.cwd) : {};
-  const deploymentUrl = typeof outputs.deploymentUrl === "string" ? outputs.deploymentUrl : "";
+  const deploymentUrl = await deploymentUrlOf(client, row.deploymentId);
   if (done.json) {
     printJson({
       ...{ stack: stack.name, app, env, from: before.githash, to: target, note: row.note, hold: row.hold },

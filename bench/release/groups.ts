@@ -270,7 +270,11 @@ function rollback(bench: Benchmark, name: string): Promise<void> {
       {
         way: WAYS.noop,
         size,
-        prepare: async () => void (await still.run("up", limits)),
+        prepare: async () => {
+          // Not `main`, which goes on with what the other stack deploys.
+          still.release(bench.repository(size).commit());
+          await still.run("up", limits);
+        },
         run: () => up(still),
       },
       {
