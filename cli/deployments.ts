@@ -5,6 +5,7 @@ import {
   findRun,
   metricsOf,
   paramsOf,
+  runPage,
   searchRuns,
   tagOf,
   type MlflowRun,
@@ -58,7 +59,7 @@ export function attemptOf(run: MlflowRun, host: string): Attempt {
   const params = paramsOf(run);
   return {
     deploymentId: run_id,
-    deploymentUrl: `${host}/ml/experiments/${experiment_id}/runs/${run_id}`,
+    deploymentUrl: runPage(host, experiment_id, run_id),
     githash: params.githash ?? "",
     startedAt: new Date(start_time ?? 0).toISOString(),
     by: tagOf(run, "mlflow.user") ?? "",

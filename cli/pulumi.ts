@@ -48,6 +48,10 @@ async function pulumiJson(
   }
 }
 
+export function pulumiMissing(): Problem {
+  return new Problem('pulumi is not on PATH. In this repository: eval "$(npm run --silent env)"');
+}
+
 function explain(
   error: Error & { code?: unknown; killed?: boolean },
   errors: string,
@@ -55,7 +59,7 @@ function explain(
   cwd: string,
 ): Problem {
   if (error.code === "ENOENT") {
-    return new Problem(`pulumi is not on PATH. In this repository: eval "$(npm run --silent env)"`);
+    return pulumiMissing();
   }
   if (error.killed) {
     return new Problem(`pulumi did not answer within ${LIMIT_MS / 1000} s.`);

@@ -8,7 +8,7 @@ import { nowAndThen, print, printJson, table, tell } from "./output";
 import { Problem } from "./problem";
 import { listStacks } from "./pulumi";
 import { findStack, shortName, stackFiles, type FoundStack } from "./stack";
-import { ago, cut, short, when } from "./text";
+import { ago, cut, listed, short, when } from "./text";
 
 export interface StatusOptions {
   /** Default: every stack of the project that has a file and that the backend knows. */
@@ -205,8 +205,7 @@ function shownDifferences({ release }: Live): string[] {
   if (state === "intact") {
     return [];
   }
-  const more = differences.length > DIFFERENCES ? [`and ${differences.length - DIFFERENCES} more`] : [];
-  const list = [...differences.slice(0, DIFFERENCES), ...more].join(", ");
+  const list = listed(differences, DIFFERENCES);
   const mend = state === "unknown" ? "" : "; pulumi refresh shows it, and the next pulumi up repairs it";
   return [`release ${state}${list ? `: ${list}` : ""}${mend}`];
 }

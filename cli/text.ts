@@ -27,6 +27,12 @@ export function short(githash: string): string {
   return githash.slice(0, 12);
 }
 
+/** `a, b, and 3 more`: so many of them by name. */
+export function listed(names: readonly string[], most: number): string {
+  const more = names.length > most ? [`and ${names.length - most} more`] : [];
+  return [...names.slice(0, most), ...more].join(", ");
+}
+
 /** On one line, and in at most so many characters. */
 export function cut(text: string, length: number): string {
   const line = text.replace(/\s+/g, " ").trim();

@@ -1,6 +1,6 @@
 /** Runs the real `pulumi up` for a command; everything that it prints goes to standard error. */
 import { spawn } from "node:child_process";
-import { Problem } from "./problem";
+import { pulumiMissing } from "./pulumi";
 
 export interface UpOptions {
   readonly stack: string;
@@ -32,11 +32,7 @@ export async function pulumiUp({ stack, cwd, env, refresh = false }: UpOptions):
       });
       pass = (signal) => void child.kill(signal);
       child.on("error", (error: NodeJS.ErrnoException) =>
-        reject(
-          error.code === "ENOENT"
-            ? new Problem('pulumi is not on PATH. In this repository: eval "$(npm run --silent env)"')
-            : error,
-        ),
+        reject(error.code === "ENOENT" ? pulumiMissing() : error),
       );
       child.on("close", (code) => resolve(code ?? 1));
     });

@@ -37,6 +37,11 @@ const BATCH_PARAMS = 100;
 
 const API = "/api/2.0/mlflow";
 
+/** The address of a run's page. */
+export function runPage(host: string, experimentId: string, runId: string): string {
+  return `${host}/ml/experiments/${experimentId}/runs/${runId}`;
+}
+
 export async function findExperiment(client: Client, name: string): Promise<ExperimentInfo | undefined> {
   try {
     const path = `${API}/experiments/get-by-name`;

@@ -1,5 +1,5 @@
 /** `DeploymentRun`: one attempt to make a release live; its id is its MLflow run's id. The run is kept for ever. */
-import { createRun, findRun, logBatch, tagOf, type MlflowRun } from "../databricks/mlflow";
+import { createRun, findRun, logBatch, runPage, tagOf, type MlflowRun } from "../databricks/mlflow";
 import { connect, type Place } from "./connection";
 import { asStepOf } from "./deployment";
 import { closeInterrupted, deploymentsOf, STACK } from "./gate/interrupted";
@@ -67,7 +67,7 @@ const handler: Handler<Inputs, Computed> = {
     } else {
       notReported(deploymentId);
     }
-    const deploymentUrl = `${inputs.host}/ml/experiments/${inputs.experimentId}/runs/${deploymentId}`;
+    const deploymentUrl = runPage(inputs.host, inputs.experimentId, deploymentId);
     return { id: deploymentId, computed: { deploymentId, deploymentUrl } };
   },
 

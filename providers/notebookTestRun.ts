@@ -1,6 +1,6 @@
 /** `NotebookTestRun`: the gate. Runs a release's own tests before it goes live; results and durations go to the deployment's MLflow run. */
 import type { Client } from "../databricks/client";
-import { cutBytes, findRun, logBatch, metricsOf } from "../databricks/mlflow";
+import { cutBytes, findRun, logBatch, metricsOf, runPage } from "../databricks/mlflow";
 import { addresses, type Artifact } from "./artifacts";
 import { artifactTags } from "./build/tested";
 import { connect, type Place } from "./connection";
@@ -75,7 +75,7 @@ async function reuse(client: Client, inputs: Inputs, tests: readonly Test[]): Pr
     return undefined;
   }
   const { results, from } = await takeOver(client, deploymentId, passed, tests, print);
-  const runUrl = `${host}/ml/experiments/${experimentId}/runs/${from}`;
+  const runUrl = runPage(host, experimentId, from);
   const what = tests.length === 1 ? "its result is" : `its ${tests.length} results are`;
   say(
     `gate: not tested again: this release has passed here before, and ${what} reused (gate.reuse)\n` +

@@ -7,7 +7,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { tell } from "../output";
-import { Problem } from "../problem";
+import { pulumiMissing } from "../pulumi";
 
 export interface PreviewOptions {
   readonly stack: string;
@@ -102,11 +102,7 @@ async function run(log: string, { stack, cwd, env, refresh, limitMs, onLine = te
     }
     child.on("error", (error: NodeJS.ErrnoException) => {
       clearTimeout(timer);
-      reject(
-        error.code === "ENOENT"
-          ? new Problem('pulumi is not on PATH. In this repository: eval "$(npm run --silent env)"')
-          : error,
-      );
+      reject(error.code === "ENOENT" ? pulumiMissing() : error);
     });
     child.on("close", (status) => {
       clearTimeout(timer);

@@ -10,7 +10,7 @@ import { normalizePath } from "../../source/manifest";
 import { askEnvironment, type Environment } from "../environment";
 import { nowAndThen, tell } from "../output";
 import { findStack, type FoundStack } from "../stack";
-import { short, when } from "../text";
+import { listed, short, when } from "../text";
 import { movedResources, resourceChanges } from "./changes";
 import { enginePreview, type EnginePreview, type Step } from "./engine";
 import { pageOf } from "./links";
@@ -197,8 +197,7 @@ function behind(count: number): Warning {
 const LISTED = 10;
 
 function list(differences: readonly string[]): string {
-  const more = differences.length > LISTED ? [`and ${differences.length - LISTED} more`] : [];
-  const shown = [...differences.slice(0, LISTED), ...more].join(", ");
+  const shown = listed(differences, LISTED);
   return shown && `: ${shown}`;
 }
 

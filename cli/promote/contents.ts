@@ -4,8 +4,11 @@ import { messageOf } from "../../databricks/errors";
 import { readSource, type Source, type SourceFile } from "../../source";
 import { filesBetween } from "../../source/between";
 import { tell } from "../output";
-import { short } from "../text";
+import { listed, short } from "../text";
 import type { From, Tested } from "./tested";
+
+/** Files that an error names. */
+const NAMED = 10;
 
 /** What a stack releases of a commit. */
 type Spec = Configuration["source"];
@@ -44,7 +47,7 @@ export async function compareContents(
     ...(more.length > 0
       ? [
           `${to.name} releases ${counted(more.length)} of ${short(target.commit.githash)} that ${from.name} does not, so nobody ` +
-            `tested them (source.path, source.exclude): ${listed(more)}`,
+            `tested them (source.path, source.exclude): ${listed(more, NAMED)}`,
         ]
       : []),
   ];
@@ -63,11 +66,14 @@ async function otherContents(from: From, to: From, tested: Tested, source: Sourc
   const { path, exclude } = from.config.source;
   const names = await filesBetween(tested.githash, githash, { repository, path, exclude }).then(
     ({ added, changed, removed }) =>
-      listed([
-        ...changed.map((file) => file.target),
-        ...added.map((file) => `${file.target} (new)`),
-        ...removed.map((file) => `${file.target} (gone)`),
-      ]),
+      listed(
+        [
+          ...changed.map((file) => file.target),
+          ...added.map((file) => `${file.target} (new)`),
+          ...removed.map((file) => `${file.target} (gone)`),
+        ],
+        NAMED,
+      ),
     (error: unknown) => `which files cannot be told: ${messageOf(error)}`,
   );
   return (
@@ -78,11 +84,4 @@ async function otherContents(from: From, to: From, tested: Tested, source: Sourc
 
 function counted(files: number): string {
   return files === 1 ? "a file" : `${files} files`;
-}
-
-const NAMED = 10;
-
-function listed(names: readonly string[]): string {
-  const more = names.length > NAMED ? [`and ${names.length - NAMED} more`] : [];
-  return [...names.slice(0, NAMED), ...more].join(", ");
 }

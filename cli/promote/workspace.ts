@@ -12,7 +12,7 @@ import { attemptOf } from "../deployments";
 import { within } from "../limit";
 import { checkRelease, type ReleaseState } from "../release";
 import { meet, type FoundStack } from "../stack";
-import { short, when } from "../text";
+import { listed, short, when } from "../text";
 import { tooFewTests, type Answer, type AskOptions, type Tested, type TestResult } from "./tested";
 
 /** @throws where the workspace cannot be asked */
@@ -150,8 +150,7 @@ function drifted(name: string, row: RegistryEntry, { state, differences }: Relea
   if (state === "intact") {
     return [];
   }
-  const more = differences.length > DIFFERENCES ? [`and ${differences.length - DIFFERENCES} more`] : [];
-  const list = [...differences.slice(0, DIFFERENCES), ...more].join(", ");
+  const list = listed(differences, DIFFERENCES);
   const what = state === "unknown" ? "may have been edited, which could not be told" : `is ${state}`;
   return [
     `the release ${short(row.githash)} at ${row.releasePath} ${what}${list ? `: ${list}` : ""}. Put it right: ` +

@@ -1,7 +1,7 @@
 /** What deployments told GitHub (report.ts), read again by those who cannot ask the workspace itself. */
 import { artifactsDigest } from "../build/tested";
 import { callGitHub } from "./api";
-import { payloadOf, type DeploymentPayload } from "./rest";
+import { at, payloadOf, type DeploymentPayload } from "./rest";
 
 /** One attempt to make a release live, as GitHub has it. */
 export interface ReportedDeployment {
@@ -142,8 +142,4 @@ async function pages<T>(
     }
   }
   return all;
-}
-
-function at(repository: string): string {
-  return `/repos/${repository.split("/").map(encodeURIComponent).join("/")}`;
 }

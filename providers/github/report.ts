@@ -4,7 +4,7 @@
  */
 import type { Client } from "../../databricks/client";
 import { messageOf } from "../../databricks/errors";
-import { findRun, logBatch, metricsOf, paramsOf, tagOf } from "../../databricks/mlflow";
+import { findRun, logBatch, metricsOf, paramsOf, runPage, tagOf } from "../../databricks/mlflow";
 import { artifactsDigest, taggedArtifacts } from "../build/tested";
 import type { DeploymentStatus as Status } from "../deployment";
 import { say } from "../progress";
@@ -210,7 +210,7 @@ async function readSubject(client: Client, deploymentId: string): Promise<Subjec
     environment: tagOf(run, ENVIRONMENT) ?? env,
     context: tagOf(run, CONTEXT),
     digest: tagOf(run, DIGEST) ?? "",
-    address: `${client.host}/ml/experiments/${run.info.experiment_id}/runs/${deploymentId}`,
+    address: runPage(client.host, run.info.experiment_id, deploymentId),
     deployment: known > 0 ? known : undefined,
   };
 }

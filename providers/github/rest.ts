@@ -130,7 +130,8 @@ export async function setDeploymentStatus(
   await callGitHub("POST", `${at(repository)}/deployments/${id}/statuses`, { body, signal });
 }
 
-function at(repository: string): string {
+/** The path of a repository, `owner/name`, in the API. */
+export function at(repository: string): string {
   return `/repos/${repository.split("/").map(encodeURIComponent).join("/")}`;
 }
 
