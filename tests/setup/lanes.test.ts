@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { stripVTControlCharacters } from "node:util";
 import { modules } from "./modules";
 import { removeSandboxes, sandbox } from "./sandbox";
 
@@ -190,8 +191,12 @@ describe("npm test: the lanes", () => {
     const closed = once(child, "close");
     await meanwhile?.(child, folder);
     await closed;
-    const result = () => JSON.parse(text.trimEnd().split("\n").at(-1) ?? "");
-    return { said: () => text, result, notes: join(folder, "notes") };
+    // Colours come with a terminal, and with CI and FORCE_COLOR.
+    const result = () => {
+      const { report, ...counts } = JSON.parse(text.trimEnd().split("\n").at(-1) ?? "");
+      return { ...counts, report: stripVTControlCharacters(report) };
+    };
+    return { said: () => stripVTControlCharacters(text), result, notes: join(folder, "notes") };
   }
 });
 
