@@ -57,7 +57,7 @@ export class Pacer {
 
   succeeded(ticket: Ticket, now: number): void {
     this.ended(ticket);
-    this.rate.succeeded(ticket, now);
+    this.rate.succeeded(ticket);
     this.window.succeeded(ticket, now);
   }
 
