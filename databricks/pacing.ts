@@ -11,9 +11,14 @@ export interface Ticket {
   readonly startedAt: number;
 }
 
-export interface Ceilings {
-  /** Requests in flight. Default: 64, the connections of the client's pool. */
+export interface InFlight {
+  /** Requests in flight at most. Default: 64, the connections of the client's pool. */
   readonly connections?: number;
+  /** Requests in flight before anything is known of their latency. Default: 8. */
+  readonly first?: number;
+}
+
+export interface Ceilings extends InFlight {
   /** Requests a second. Default: none but what the workspace sets. */
   readonly perSecond?: number;
 }
@@ -24,14 +29,14 @@ export class Pacer {
   private readonly window: Window;
   private inFlight = 0;
 
-  constructor({ connections = 64, perSecond = Infinity }: Ceilings = {}, sharing?: Pacer) {
+  constructor({ connections = 64, first = 8, perSecond = Infinity }: Ceilings = {}, sharing?: Pacer) {
     this.rate = sharing?.rate ?? new Rate(perSecond);
-    this.window = new Window(connections);
+    this.window = new Window(connections, first);
   }
 
   /** Another number in flight at the same rate: for requests that take so long that they would tell nothing of others. */
-  sibling(ceilings: Pick<Ceilings, "connections"> = {}): Pacer {
-    return new Pacer(ceilings, this);
+  sibling(inFlight: InFlight = {}): Pacer {
+    return new Pacer(inFlight, this);
   }
 
   /** The same for a pacer and its siblings: an answer to one of them may let another begin. */

@@ -1,7 +1,6 @@
 /** Requests in flight that do a workspace good, learned from its latency: one of the two limits of `pacing.ts`. */
 import type { Ticket } from "./pacing";
 
-const FIRST_WINDOW = 8;
 /** Slower answers alone do not shrink the window below this: they may have another reason than our requests. */
 const LEAST_FOR_LATENCY = 4;
 const BEST_COUNTS_FOR_MS = 30_000;
@@ -16,8 +15,11 @@ export class Window {
   private latencies: number[] = [];
   private medians: { readonly at: number; readonly ms: number }[] = [];
 
-  constructor(private readonly ceiling: number) {
-    this.size = Math.min(FIRST_WINDOW, ceiling);
+  constructor(
+    private readonly ceiling: number,
+    first: number,
+  ) {
+    this.size = Math.min(first, ceiling);
   }
 
   succeeded({ startedAt }: Ticket, now: number): void {

@@ -23,7 +23,7 @@ export async function listRelease(
   let folders = [root, ...likely.map((folder) => `${plainPath(root)}/${folder}`)];
   for (let depth = 0; folders.length > 0; depth++) {
     folders.forEach((folder) => asked.add(folder));
-    const listings = await readEach(client, "small", folders, (folder) =>
+    const listings = await readEach(client, "listing", folders, (folder) =>
       listDirectory(client, folder, { paced: true }),
     );
     if (depth === 0 && !listings[0]) {
@@ -160,9 +160,11 @@ export async function inspectRelease(
   files: readonly ManifestFile[],
   artifacts?: readonly Artifact[],
 ): Promise<{ listing: Map<string, ObjectInfo>; differences: Difference[] } | undefined> {
+  const folders = new Set(files.flatMap(({ target }) => foldersOf(target)));
+  // The listings first: they are quick, and need not wait for the export.
+  const listed = listRelease(client, root, artifacts, [...folders]);
   const untold = files.filter(({ modifiedAt }) => modifiedAt === undefined);
   const ahead = exportAhead(client, root, untold);
-  const folders = new Set(files.flatMap(({ target }) => foldersOf(target)));
-  const listing = await listRelease(client, root, artifacts, [...folders]);
+  const listing = await listed;
   return listing && { listing, differences: await findDrift(client, root, files, listing, ahead) };
 }

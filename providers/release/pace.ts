@@ -4,8 +4,10 @@ import { ceilings, Pacer } from "../../databricks/pacing";
 import { eachPaced } from "./concurrent";
 
 export interface Pace {
-  /** For requests about one object or one folder's listing. */
+  /** For requests about one object. */
   readonly small: Pacer;
+  /** For a folder's listing, which is cheap: many are under way from the start. */
+  readonly listing: Pacer;
   /** For archives and exports of folders: seconds each, and up to 10 MB, so that few are under way. */
   readonly large: Pacer;
   /** For how long all requests of a reading may be refused, in ms: as long as the client would ask again. */
@@ -13,6 +15,7 @@ export interface Pace {
 }
 
 const LARGE_IN_FLIGHT = 32;
+const LISTINGS_AT_FIRST = 32;
 
 const paces = new WeakMap<Client, Pace>();
 
@@ -23,6 +26,7 @@ export function paceOf(client: Client): Pace {
     const small = new Pacer(ceilings());
     pace = {
       small,
+      listing: small.sibling({ first: LISTINGS_AT_FIRST }),
       large: small.sibling({ connections: LARGE_IN_FLIGHT }),
       readPatienceMs: Math.max(1000, client.busyLimitMs),
     };
@@ -34,7 +38,7 @@ export function paceOf(client: Client): Pace {
 /** Reads something for each item at the client's pace; results in the order of the items. */
 export async function readEach<T, R>(
   client: Client,
-  size: "small" | "large",
+  kind: "small" | "listing" | "large",
   items: readonly T[],
   read: (item: T) => Promise<R>,
 ): Promise<R[]> {
@@ -42,7 +46,7 @@ export async function readEach<T, R>(
   const results = new Array<R>(items.length);
   await eachPaced(
     [...items.entries()],
-    pace[size],
+    pace[kind],
     async ([index, item]) => {
       results[index] = await read(item);
     },
