@@ -4,10 +4,11 @@ import { Warehouse } from "../databricks/sql";
 import { readRow } from "../providers/registry/table";
 import { describeCommit } from "../source/apart";
 import { diffCommits, resolveCommit, type CommitDiff } from "../source/diff";
+import { short } from "../source/githash";
 import { nowAndThen, print, printJson, tell } from "./output";
 import { Problem } from "./problem";
 import { connectTo, findStack, stackFiles, type FoundStack } from "./stack";
-import { cut, short } from "./text";
+import { cut } from "./text";
 
 export interface DiffOptions {
   readonly stack: string;
@@ -106,15 +107,11 @@ async function findCommit(name: string, stack: FoundStack, cwd: string, options:
 
 async function liveIn(stack: FoundStack, env: string, { limitMs }: FindOptions): Promise<string | undefined> {
   const { app, registry } = stack.config;
-  const progress = nowAndThen(tell);
   const row = await readRow(
     new Warehouse(await connectTo(stack), registry.warehouse),
     registry.table,
     { app, env },
-    {
-      timeoutMs: limitMs,
-      onWait: (state, seconds) => progress(`the statement is ${state.toLowerCase()} for ${seconds} s`),
-    },
+    { timeoutMs: limitMs, onWait: nowAndThen(tell) },
   );
   return row?.githash;
 }

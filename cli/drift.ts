@@ -7,6 +7,7 @@ import { BRANCH_VARIABLE } from "../components/branch";
 import { PREVIEW_VARIABLE, REF_VARIABLE } from "../components/ref";
 import { messageOf } from "../databricks/errors";
 import { environmentFor } from "../databricks/hosts";
+import { short } from "../source/githash";
 import { askEnvironment } from "./environment";
 import { nowAndThen, print, printJson, tell } from "./output";
 import { movedResources, resourceChanges } from "./preview/changes";
@@ -15,7 +16,6 @@ import { code, codeBlock, visible } from "./preview/escape";
 import type { ResourceChange } from "./preview/types";
 import { MARKS } from "./preview/words";
 import { findStack } from "./stack";
-import { short } from "./text";
 
 export interface DriftOptions {
   readonly stack: readonly string[];

@@ -69,8 +69,7 @@ async function askLive(stack: FoundStack, options: AskOptions): Promise<Live | n
   const { client } = await meet(stack);
   const row = await readRow(new Warehouse(client, config.registry.warehouse), config.registry.table, config, {
     timeoutMs: options.limitMs,
-    onWait: (state, seconds) =>
-      options.onProgress?.(`${stack.name}: the statement is ${state.toLowerCase()} for ${seconds} s`),
+    onWait: (line) => options.onProgress?.(`${stack.name}: ${line}`),
   });
   if (!row) {
     return null;

@@ -1,5 +1,6 @@
 /** `releases gc`: deletes the releases that nothing needs any more, and says why each other one stays. */
 import { collect, type CollectOptions, type Outcome } from "../providers/retention/collect";
+import { short } from "../source/githash";
 import { canAsk, confirm, print, printJson, table, tell } from "./output";
 import { Problem } from "./problem";
 import { connectTo, readStack } from "./stack";
@@ -70,7 +71,7 @@ function show(root: string, outcomes: readonly Outcome[]): void {
   print(
     table(
       ["RELEASE", "", "WHY"],
-      outcomes.map(({ githash, outcome, reason }) => [githash.slice(0, 12), outcome, reason]),
+      outcomes.map(({ githash, outcome, reason }) => [short(githash), outcome, reason]),
     ),
   );
 }

@@ -3,6 +3,7 @@ import type { Client } from "../databricks/client";
 import { findRun, tagOf } from "../databricks/mlflow";
 import { Warehouse } from "../databricks/sql";
 import { readMoves, type PastMove } from "../providers/registry/history";
+import { short } from "../source/githash";
 import {
   attemptOf,
   experimentOf,
@@ -13,7 +14,7 @@ import {
 } from "./deployments";
 import { nowAndThen, print, printJson, table, tell } from "./output";
 import { connectTo, findStack, type FoundStack } from "./stack";
-import { cut, short, when } from "./text";
+import { cut, when } from "./text";
 
 export interface HistoryOptions {
   readonly stack: string;
@@ -58,11 +59,10 @@ export async function history(options: HistoryOptions): Promise<void> {
   const { json = false, movesOnly = false, limit, timeout } = options;
   const stack = await findStack(options.stack, options.cwd);
   const env = options.env ?? stack.config.env;
-  const progress = nowAndThen(json ? () => undefined : tell);
   const client = await connectTo(stack);
   const entries = await readHistory(client, stack, env, {
     ...{ limit, movesOnly, timeoutMs: timeout * 1000 },
-    onWait: (state, seconds) => progress(`the statement is ${state.toLowerCase()} for ${seconds} s`),
+    onWait: nowAndThen(json ? () => undefined : tell),
   });
   const { app } = stack.config;
   if (json) {
@@ -76,7 +76,7 @@ export interface ReadHistoryOptions {
   readonly limit: number;
   readonly movesOnly?: boolean;
   readonly timeoutMs?: number;
-  readonly onWait?: (state: string, seconds: number) => void;
+  readonly onWait?: (line: string) => void;
 }
 
 /** The last entries of an environment, newest first. */

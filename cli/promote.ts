@@ -6,12 +6,12 @@ import { Warehouse } from "../databricks/sql";
 import { artifactsDigest, ARTIFACTS_VARIABLE, type NamedDigest } from "../providers/build/tested";
 import { readRow } from "../providers/registry/table";
 import { readManifest } from "../providers/release/manifest";
+import { short } from "../source/githash";
 import { deploymentUrlOf } from "./deployments";
 import { canAsk, confirm, print, printJson, tell } from "./output";
 import { Problem } from "./problem";
 import { describe } from "./promote/describe";
 import { makePlan, type Plan, type PlanOptions } from "./promote/plan";
-import { short } from "./text";
 import { pulumiUp } from "./up";
 
 export interface PromoteOptions extends PlanOptions {

@@ -2,10 +2,10 @@
 import { Warehouse } from "../databricks/sql";
 import { readRow } from "../providers/registry/table";
 import { resume as resumeRow } from "../providers/registry/resume";
+import { short } from "../source/githash";
 import { canAsk, confirm, nowAndThen, print, printJson, tell } from "./output";
 import { Problem } from "./problem";
 import { meet, readStack } from "./stack";
-import { short } from "./text";
 
 export interface ResumeOptions {
   readonly stack: string;
@@ -30,11 +30,7 @@ export async function resume(options: ResumeOptions): Promise<0> {
   const { client, me } = await meet(stack);
   const key = { table: registry.table, app, env };
   const warehouse = new Warehouse(client, registry.warehouse);
-  const say = nowAndThen(tell);
-  const seen = await readRow(warehouse, key.table, key, {
-    onWait: (state, seconds) =>
-      say(`waiting for the SQL warehouse ${registry.warehouse}: ${state.toLowerCase()} for ${seconds} s`),
-  });
+  const seen = await readRow(warehouse, key.table, key, { onWait: nowAndThen(tell) });
   if (!seen) {
     throw new Problem(`Nothing is live in ${app}/${env}, by ${key.table}: there is no hold to end.`);
   }

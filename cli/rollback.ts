@@ -3,12 +3,12 @@ import { ROLLBACK_VARIABLE, type Rollback } from "../components/rollback";
 import type { Client } from "../databricks/client";
 import { Warehouse } from "../databricks/sql";
 import { readRow } from "../providers/registry/table";
+import { short } from "../source/githash";
 import { deploymentUrlOf } from "./deployments";
 import { canAsk, confirm, print, printJson, tell } from "./output";
 import { Problem } from "./problem";
 import { describe, makePlan, readTarget, refuseUnfit, type Plan } from "./rollbackPlan";
 import { meet, readStack, shortName, type OperatedStack } from "./stack";
-import { short } from "./text";
 import { pulumiUp } from "./up";
 
 export interface RollbackOptions {

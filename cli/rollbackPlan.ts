@@ -8,11 +8,12 @@ import { wayBack } from "../providers/registry/wayBack";
 import { readManifest } from "../providers/release/manifest";
 import { readSource, type Source } from "../source";
 import { describeCommit } from "../source/apart";
+import { short } from "../source/githash";
 import { nowAndThen, tell } from "./output";
 import { Problem } from "./problem";
 import { checkRelease } from "./release";
 import type { OperatedStack } from "./stack";
-import { ago, short, when } from "./text";
+import { ago, when } from "./text";
 
 /** What is live, and what is to be. */
 export interface Plan {
@@ -37,9 +38,7 @@ export async function makePlan(client: Client, stack: OperatedStack, to: string 
   const { app, env } = config;
   const { warehouse: id, table } = config.registry;
   const warehouse = new Warehouse(client, id);
-  const say = nowAndThen(tell);
-  const onWait = (state: string, seconds: number) =>
-    say(`waiting for the SQL warehouse ${id}: ${state.toLowerCase()} for ${seconds} s`);
+  const onWait = nowAndThen(tell);
   const row = await readRow(warehouse, table, config, { onWait });
   if (!row) {
     throw new Problem(

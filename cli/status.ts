@@ -2,13 +2,14 @@
 import { resolve } from "node:path";
 import { messageOf } from "../databricks/errors";
 import { distance, type Distance } from "../source/apart";
+import { short } from "../source/githash";
 import { shownTests } from "./deployments";
 import { askEnvironment, type AskOptions, type Environment, type Live } from "./environment";
 import { nowAndThen, print, printJson, table, tell } from "./output";
 import { Problem } from "./problem";
 import { listStacks } from "./pulumi";
 import { findStack, shortName, stackFiles, type FoundStack } from "./stack";
-import { ago, cut, listed, short, when } from "./text";
+import { ago, cut, listed, when } from "./text";
 
 export interface StatusOptions {
   /** Default: every stack of the project that has a file and that the backend knows. */

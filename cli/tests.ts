@@ -1,6 +1,7 @@
 /** `releases tests`: results and durations of the gate's tests, by deployment. */
 import { comparison, metricsOf, paramsOf, searchRuns, tagOf, type MlflowRun } from "../databricks/mlflow";
 import { FAILED } from "../providers/gate/results";
+import { short } from "../source/githash";
 import { print, printJson, table } from "./output";
 import { Problem } from "./problem";
 import { connectTo, readStack } from "./stack";
@@ -93,7 +94,7 @@ function overview(deployments: readonly Deployment[], names: readonly string[]):
     const failures = results.filter(({ result }) => result === FAILED).length;
     return [
       when(startedAt),
-      githash.slice(0, 12),
+      short(githash),
       status,
       `${results.length - failures} passed, ${failures} failed`,
     ];
@@ -116,7 +117,7 @@ function history(deployments: readonly Deployment[], name: string): string {
     ["DEPLOYED", "GITHASH", "STATUS", "RESULT", "SECONDS", ""],
     known.map((found) => [
       when(found.startedAt),
-      found.githash.slice(0, 12),
+      short(found.githash),
       found.status,
       firstLine(found.result),
       seconds(found.seconds),

@@ -22,11 +22,6 @@ export function when(iso: string): string {
   return iso.slice(0, 16).replace("T", " ");
 }
 
-/** A commit's id as people read it. */
-export function short(githash: string): string {
-  return githash.slice(0, 12);
-}
-
 /** `a, b, and 3 more`: so many of them by name. */
 export function listed(names: readonly string[], most: number): string {
   const more = names.length > most ? [`and ${names.length - most} more`] : [];

@@ -6,6 +6,7 @@ import type { TestResult } from "../providers/gate/results";
 import type { GateSettings } from "../providers/gate/tasks";
 import { NotebookTestRun } from "../providers/resources";
 import type { Source } from "../source";
+import { short } from "../source/githash";
 import type { Deployment } from "./deployment";
 import type { Experiment } from "./experiment";
 import type { NotebookRelease } from "./notebookRelease";
@@ -85,7 +86,7 @@ export function selectTests(source: Source, globs: readonly string[], key = "gat
   const notebooks = source.files.filter(({ kind }) => kind === "notebook").map(({ target }) => target);
   const problems = globs
     .filter((glob) => !notebooks.some((target) => picomatch.isMatch(target, glob)))
-    .map((glob) => `${key}: "${glob}" matches no notebook of ${source.commit.githash.slice(0, 12)}`);
+    .map((glob) => `${key}: "${glob}" matches no notebook of ${short(source.commit.githash)}`);
   const tests = notebooks.filter((target) => globs.some((glob) => picomatch.isMatch(target, glob))).sort();
   for (const [test, name] of testNames(tests)) {
     if (RESERVED.has(name)) {

@@ -5,12 +5,8 @@ export { Experiment, type ExperimentArgs } from "./experiment";
 export { Gate, gateRequirements, selectTests, type GateArgs } from "./gate";
 export { gitHubTarget } from "./gitHub";
 export { existingGitHub, type ExistingGitHub } from "./gitHubExisting";
-export {
-  GitHubRepository,
-  type GitHubEnvironment,
-  type GitHubRepositoryArgs,
-  type GitHubRuleset,
-} from "./gitHubRepository";
+export type { GitHubEnvironment } from "./gitHubEnvironment";
+export { GitHubRepository, type GitHubRepositoryArgs, type GitHubRuleset } from "./gitHubRepository";
 export { existingJobs, type JobPermission } from "./job";
 export { NotebookRelease, type NotebookReleaseArgs } from "./notebookRelease";
 export { Registry, type RegistryAddress, type RegistryArgs } from "./registry";

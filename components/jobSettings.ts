@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { distance } from "fastest-levenshtein";
 import { z } from "zod";
 import type { Source } from "../source";
+import { short } from "../source/githash";
 import { COMPUTE_KEYS } from "./compute";
 import { JOB_SETTINGS, REFUSED_IN_JOBS, REFUSED_IN_TASKS, TASK_SETTINGS } from "./jobKeys";
 
@@ -228,7 +229,7 @@ export function checkNotebooks(
       .map(({ notebook: wanted }) => {
         const near = there.find((target) => distance(target, wanted) <= 3);
         const hint = near ? `; did you mean ${near}?` : "";
-        return `jobs: ${name} runs ${wanted}, which is no notebook of ${source.commit.githash.slice(0, 12)}${hint}`;
+        return `jobs: ${name} runs ${wanted}, which is no notebook of ${short(source.commit.githash)}${hint}`;
       }),
   );
   if (problems.length > 0) {

@@ -1,11 +1,12 @@
 /** A rollback as `releases rollback` hands it to the stack's program: one variable of the environment, valid for one `pulumi up`. */
 import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
+import { GITHASH } from "../source/githash";
 
 /** Its value is the JSON of a `Rollback`. */
 export const ROLLBACK_VARIABLE = "NOTEBOOK_RELEASES_ROLLBACK";
 
-const githash = z.string().regex(/^[0-9a-f]{40}$/, "a full commit id");
+const githash = z.string().regex(GITHASH, "a full commit id");
 const schema = z.strictObject({
   /** The Pulumi stack that it was asked for. */
   stack: z.string().min(1),

@@ -24,10 +24,10 @@ export interface StatementOptions {
    */
   readonly repeatable?: boolean;
   /**
-   * Called now and then while the statement waits, with its state (a warehouse's, while that is the reason) and the
-   * seconds so far. Default: the warehouse's own.
+   * Called now and then while the statement waits, with a line for people: the statement's state (the warehouse's, while
+   * that is the reason) and the seconds so far. Default: the warehouse's own.
    */
-  readonly onWait?: (state: string, seconds: number) => void;
+  readonly onWait?: (line: string) => void;
 }
 
 /** A column of an answer. */
@@ -167,7 +167,8 @@ export class Warehouse {
         reason = await wake(this.client, this.id);
       }
       const state = (answer.status.state === "PENDING" && reason) || answer.status.state;
-      onWait?.(state, Math.round((Date.now() - started) / 1000));
+      const seconds = Math.round((Date.now() - started) / 1000);
+      onWait?.(`waiting for the SQL warehouse ${this.id}: ${state.toLowerCase()} for ${seconds} s`);
       await sleep(pause);
       answer = await this.client.call<Statement>("GET", `${STATEMENTS}/${answer.statement_id}`);
     }

@@ -8,6 +8,7 @@ import { messageOf } from "../databricks/errors";
 import { uploadArtifacts } from "../databricks/mlflowArtifacts";
 import { readSource } from "../source";
 import { build, BuildError, type Build } from "../source/build";
+import { short } from "../source/githash";
 import type { Artifact, BuildSettings } from "./artifacts";
 import { findRecorded, writeRecord } from "./build/record";
 import { otherBuild, shownBuild } from "./build/settings";
@@ -165,7 +166,7 @@ async function complete(
 async function buildCommit(client: Client, inputs: Inputs): Promise<Build> {
   const { repository, githash, sourcePath, exclude, deploymentId } = inputs;
   const { commit } = await readSource({ repository, ref: githash, path: sourcePath, exclude });
-  say(`building ${githash.slice(0, 12)}: ${inputs.command}`);
+  say(`building ${short(githash)}: ${inputs.command}`);
   const show = progress();
   const options = {
     timeoutMs: inputs.timeoutSeconds * 1000,
@@ -209,7 +210,7 @@ function refuseOtherBytes(
       .map((line) => `    ${line}`)
       .join("\n");
   throw new Error(
-    `The build of ${githash.slice(0, 12)} made other artifacts than before, and a release does not change:\n` +
+    `The build of ${short(githash)} made other artifacts than before, and a release does not change:\n` +
       `  before:\n${list(recorded)}\n  now:\n${list(built)}\n` +
       "Nothing was changed. Put the files of before back, make the build give the same bytes each time " +
       "(SOURCE_DATE_EPOCH is set), or deploy another commit (git commit --allow-empty makes one).",

@@ -1,5 +1,6 @@
 /** `DeploymentRun`: one attempt to make a release live; its id is its MLflow run's id. The run is kept for ever. */
 import { createRun, findRun, logBatch, runPage, tagOf, type MlflowRun } from "../databricks/mlflow";
+import { short } from "../source/githash";
 import { connect, type Place } from "./connection";
 import { asStepOf } from "./deployment";
 import { closeInterrupted, deploymentsOf, STACK } from "./gate/interrupted";
@@ -40,7 +41,7 @@ const handler: Handler<Inputs, Computed> = {
     await closeInterrupted(client, before, githash);
     const failed = failedAttempt(before, githash);
     const ci = ciRun(process.env);
-    const run = await createRun(client, inputs.experimentId, `${app} ${env} ${githash.slice(0, 12)}`, {
+    const run = await createRun(client, inputs.experimentId, `${app} ${env} ${short(githash)}`, {
       status: "running",
       message: "deployment started",
       [STACK]: stackId,

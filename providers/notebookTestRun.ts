@@ -1,6 +1,7 @@
 /** `NotebookTestRun`: the gate. Runs a release's own tests before it goes live; results and durations go to the deployment's MLflow run. */
 import type { Client } from "../databricks/client";
 import { cutBytes, findRun, logBatch, metricsOf, runPage } from "../databricks/mlflow";
+import { short } from "../source/githash";
 import { addresses, type Artifact } from "./artifacts";
 import { artifactTags } from "./build/tested";
 import { connect, type Place } from "./connection";
@@ -119,7 +120,7 @@ function run(client: Client, inputs: Inputs, tests: readonly Test[]): Promise<Ex
     release_path: releasePath,
     artifacts: addresses(artifacts),
   };
-  const name = `gate ${env} ${githash.slice(0, 12)}`;
+  const name = `gate ${env} ${short(githash)}`;
   return execute(
     client,
     tests,

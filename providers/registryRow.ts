@@ -4,6 +4,7 @@ import type { Client } from "../databricks/client";
 import { messageOf } from "../databricks/errors";
 import { findRun } from "../databricks/mlflow";
 import { compareSources, readSource } from "../source";
+import { short } from "../source/githash";
 import { connect, identify, type Place } from "./connection";
 import { asStepOf, setStatus } from "./deployment";
 import { tellGitHub } from "./github/report";
@@ -100,7 +101,7 @@ const handler: Handler<Inputs, Computed> = {
       return undefined;
     }
     if (row.version !== props.version) {
-      const [from, to] = [props.githash, row.githash].map((hash) => hash.slice(0, 12));
+      const [from, to] = [props.githash, row.githash].map((hash) => short(hash));
       say(
         `${props.app}/${props.env} was moved by ${row.deployedBy} at ${row.deployedAt}, from ${from} to ${to}`,
       );
@@ -180,7 +181,7 @@ async function move(
     before ? recordRow(warehouse, inputs, before) : undefined,
   ]);
   const row = await applyMove(warehouse, ours, inputs.stack);
-  say(`${inputs.app}/${inputs.env}: ${inputs.githash.slice(0, 12)} is live`);
+  say(`${inputs.app}/${inputs.env}: ${short(inputs.githash)} is live`);
   // First of all, so that a failure to write the history does not make a failed deployment of a live one.
   await tellMlflow(client, inputs, before?.deploymentId);
   await recordMove(warehouse, ours);
@@ -209,7 +210,7 @@ async function tellMlflow(client: Client, inputs: Inputs, previous: string | und
     if (previous && previous !== inputs.deploymentId && (await findRun(client, previous))) {
       // What was rolled back from counts as tested nowhere any more (providers/github/read.ts).
       const how = inputs.rollbackOf ? "rolled back to" : "superseded by";
-      await setStatus(client, previous, "superseded", `${how} ${inputs.githash.slice(0, 12)}`);
+      await setStatus(client, previous, "superseded", `${how} ${short(inputs.githash)}`);
     }
   } catch (problem) {
     say(`the release is live, but MLflow could not be told: ${messageOf(problem)}`);
@@ -236,7 +237,7 @@ async function adoptOurs(
 function refuseForeign(row: RegistryEntry | undefined, inputs: Inputs): number {
   if (row && !inputs.adopt) {
     throw new Error(
-      `The registry ${inputs.table} already has ${inputs.app}/${inputs.env}: ${row.githash.slice(0, 12)}, deployed by ` +
+      `The registry ${inputs.table} already has ${inputs.app}/${inputs.env}: ${short(row.githash)}, deployed by ` +
         `${row.deployedBy} at ${row.deployedAt}, and this stack did not write it. It was left as it is. ` +
         "To take it over, set registry.adopt: true in the stack's configuration; else choose another app or env.",
     );

@@ -11,6 +11,7 @@ import { buildEnvironment } from "./buildEnvironment";
 import { exists } from "./cache";
 import { checkout } from "./checkout";
 import { runCommand } from "./command";
+import { short } from "./githash";
 import { SourceError, type Commit, type SourceOptions } from "./types";
 
 export interface BuildSpec {
@@ -83,7 +84,7 @@ export async function build(commit: Commit, spec: BuildSpec, options: BuildOptio
         ? `did not end within ${Math.round(timeoutMs / 1000)} s and was stopped`
         : `failed (${typeof result.status === "number" ? `exit code ${result.status}` : result.status})`;
       throw new BuildError(
-        `the build of ${commit.githash.slice(0, 12)} ${what}: ${spec.command}${lastLines(result.output)}`,
+        `the build of ${short(commit.githash)} ${what}: ${spec.command}${lastLines(result.output)}`,
         result.output,
       );
     }
@@ -134,7 +135,7 @@ async function collect(
   }
   if (problems.length > 0) {
     throw new BuildError(
-      `the build of ${commit.githash.slice(0, 12)} (${command}) ran, but its artifacts cannot be taken:`,
+      `the build of ${short(commit.githash)} (${command}) ran, but its artifacts cannot be taken:`,
       output,
       problems,
     );

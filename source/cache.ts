@@ -13,6 +13,7 @@ import { homedir, hostname } from "node:os";
 import { join } from "node:path";
 import type { Address, Credentials } from "./address";
 import { basicAuthorization, credentialsFor } from "./address";
+import { GITHASH } from "./githash";
 import { isAlive, withLock } from "./lock";
 import { git, type GitRun } from "./git";
 import { SourceError, type SourceOptions } from "./types";
@@ -203,7 +204,7 @@ export async function hold(clone: Clone, githash: string): Promise<void> {
 async function heldCommits(clone: Clone): Promise<string> {
   const names = await readdir(join(clone.gitDir, "refs", "releases"));
   return names
-    .filter((name) => /^[0-9a-f]{40}$/.test(name))
+    .filter((name) => GITHASH.test(name))
     .map((name) => `${name}\n`)
     .join("");
 }

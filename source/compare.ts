@@ -1,6 +1,7 @@
 /** What changed between the release that is live and the one that is to come. */
 import { parseAddress } from "./address";
 import { openClone } from "./cache";
+import { GITHASH } from "./githash";
 import { readManifest, type Manifest } from "./manifest";
 import { SourceError, type Source, type SourceFile, type SourceOptions, type SourceSpec } from "./types";
 
@@ -21,7 +22,7 @@ export async function compareSources(
   spec: SourceSpec,
   options: SourceOptions = {},
 ): Promise<SourceChanges | undefined> {
-  if (!/^[0-9a-f]{40}$/.test(githash)) return undefined;
+  if (!GITHASH.test(githash)) return undefined;
   const clone = await openClone(parseAddress(spec.repository), options);
   let before: Manifest;
   try {

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { redact } from "./address";
 import { bringIn, exists, hold, isPartial, offline, online, type Clone } from "./cache";
 import { catFile, git, GitFailure, GitSilence } from "./git";
+import { short } from "./githash";
 import { SourceError } from "./types";
 
 const common = ["--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--progress"];
@@ -25,7 +26,7 @@ export async function findCommit(clone: Clone, githash: string): Promise<string 
 export async function fetchCommit(clone: Clone, githash: string, from?: string): Promise<void> {
   const isThere = async (): Promise<boolean> => (await findCommit(clone, githash)) !== undefined;
   const small = isPartial(clone) ? ["--depth=1", "--filter=blob:none"] : ["--depth=1"];
-  await bringIn(clone, `commit ${githash.slice(0, 12)}`, isThere, async (incoming) => {
+  await bringIn(clone, `commit ${short(githash)}`, isThere, async (incoming) => {
     const attempts = [
       [...small, "origin", githash],
       ...(from === undefined ? [] : [[...small, "origin", from]]),

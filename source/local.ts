@@ -8,6 +8,7 @@ import { dirname, join, resolve } from "node:path";
 import { exists, hold, offline, type Clone } from "./cache";
 import { fetchCommit, findCommit, unreadable } from "./fetch";
 import { catFile, git, type GitRun } from "./git";
+import { short } from "./githash";
 import { shown } from "./limits";
 import { excluder, normalizePath } from "./manifest";
 import { asFullHash, choose, refNames, unknownRef, type Resolved } from "./resolve";
@@ -195,7 +196,7 @@ async function commitChanges(
     await git(add, { ...run, input: changed.join("\0") });
     const tree = (await git(["write-tree"], run)).trim();
     const count = changed.length === 1 ? "1 file" : `${changed.length} files`;
-    const message = `Uncommitted changes to ${count} on ${head.githash.slice(0, 12)}`;
+    const message = `Uncommitted changes to ${count} on ${short(head.githash)}`;
     const nobody = { NAME: "uncommitted", EMAIL: "uncommitted@localhost", DATE: time };
     const set: Record<string, string> = { ...run.set };
     for (const [key, value] of Object.entries(nobody)) {

@@ -10,6 +10,7 @@ import { offline, writeAtomically, type Clone } from "./cache";
 import { parseCommit, type CommitFacts } from "./commit";
 import { fetchBlobs, fetchCommit } from "./fetch";
 import { catFile, git, GitFailure, type GitObject } from "./git";
+import { short } from "./githash";
 import { collisions, fileProblems, isPointer, pointerLimit, shown } from "./limits";
 import { closest } from "./names";
 import { mayBeNotebook, notebookLanguage, notebookTarget } from "./notebook";
@@ -132,7 +133,7 @@ async function readTree(clone: Clone, githash: string, path: string): Promise<Tr
     return parseTree(await git(["ls-tree", "-r", "-z", "-l", "--full-tree", tree], offline(clone)));
   } catch (error) {
     if (!(error instanceof GitFailure)) throw error;
-    const at = `commit ${githash.slice(0, 12)} of ${clone.address.url}`;
+    const at = `commit ${short(githash)} of ${clone.address.url}`;
     if (/not a tree object/i.test(error.stderr)) {
       throw new SourceError(`source.path ${JSON.stringify(path)} is a file in ${at}, not a folder`);
     }

@@ -1,6 +1,7 @@
 /** Reading a source: from what a stack's configuration says to a commit and its manifest. */
 import { parseAddress } from "./address";
 import { openClone, type Clone } from "./cache";
+import { short } from "./githash";
 import { readLocal } from "./local";
 import { excluder, normalizePath, readManifest, type Manifest } from "./manifest";
 import { branchOf, checkRef, resolveRemote, type Resolved } from "./resolve";
@@ -39,7 +40,7 @@ export async function readSource(spec: SourceSpec, options: SourceOptions = {}):
 
 function refuse(manifest: Manifest, spec: SourceSpec, clone: Clone): void {
   const folder = normalizePath(spec.path);
-  const where = `${folder === "" ? "the tree" : folder} at commit ${manifest.githash.slice(0, 12)} of ${clone.address.url}`;
+  const where = `${folder === "" ? "the tree" : folder} at commit ${short(manifest.githash)} of ${clone.address.url}`;
   if (manifest.problems.length > 0) {
     const count = manifest.problems.length === 1 ? "1 problem" : `${manifest.problems.length} problems`;
     throw new SourceError(

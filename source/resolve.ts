@@ -2,6 +2,7 @@
 import { offline, online, type Clone } from "./cache";
 import { fetchHistory, unreadable } from "./fetch";
 import { catFile, git } from "./git";
+import { short } from "./githash";
 import { closest } from "./names";
 import { SourceError } from "./types";
 
@@ -54,7 +55,7 @@ export function choose(ref: string, repository: string, found: readonly Resolved
   if (new Set(found.map((one) => one.githash)).size > 1) {
     throw new SourceError(
       `source.ref ${JSON.stringify(ref)} is ambiguous in ${repository}: write the full name of the one that you mean`,
-      found.map((one) => `${one.from} is ${one.githash.slice(0, 12)}`),
+      found.map((one) => `${one.from} is ${short(one.githash)}`),
     );
   }
   return found[0];

@@ -3,10 +3,9 @@ import type { Benchmark } from "../benchmark";
 import type { Values } from "../results";
 import type { Case } from "../runner";
 import type { BenchWorkspace } from "../workspace";
-import { OurStack, type Upload } from "./ours";
-import { bundleDeploy, importDirectory, notebookResources } from "./peers";
+import type { OurStack } from "./ours";
 import { SIZES, WAYS } from "./names";
-import { uploadWindow } from "./window";
+import { commandLine, observed, ours, peers, stackOf } from "./uploads";
 
 const LATENCY = ["--latency", "20"];
 
@@ -74,89 +73,6 @@ export const groups: readonly Group[] = [
 
 function limited(archiveMsPerObject: number): string[] {
   return ["--rps", "30", "--archive-ms-per-object", String(archiveMsPerObject)];
-}
-
-/** A command with what the server saw of it. */
-async function observed(
-  workspace: BenchWorkspace,
-  work: () => Promise<{ seconds: number }>,
-): Promise<Values> {
-  await workspace.forgetRequests();
-  const { seconds } = await work();
-  return { seconds, ...uploadWindow(await workspace.requests()) };
-}
-
-/** The Databricks CLI as it comes and with its own limiter lifted, each time to a destination that is not there yet. */
-function commandLine(bench: Benchmark, workspace: BenchWorkspace, size: number): Case[] {
-  const { cli, env } = bench.programs;
-  const source = bench.repository(size).directory;
-  const ways = [
-    { way: WAYS.importDir, upload: importDirectory, lifted: false },
-    { way: WAYS.importDirLifted, upload: importDirectory, lifted: true },
-    { way: WAYS.bundle, upload: bundleDeploy, lifted: false },
-    { way: WAYS.bundleLifted, upload: bundleDeploy, lifted: true },
-  ];
-  return ways.map(({ way, upload, lifted }) => ({
-    way,
-    size,
-    run: () => {
-      if ("missing" in cli) {
-        throw new Error(cli.missing);
-      }
-      const name = bench.freshName("cli");
-      const options = { ...bench.limits, workspace, source, name, env, program: cli.path, lifted };
-      return observed(workspace, () => upload(options));
-    },
-  }));
-}
-
-function peers(bench: Benchmark, workspace: BenchWorkspace, size: number): Case[] {
-  const { env } = bench.programs;
-  const source = bench.repository(size).directory;
-  return [
-    ...commandLine(bench, workspace, size),
-    {
-      way: WAYS.notebookResources,
-      size,
-      run: () => {
-        const name = bench.freshName("resources");
-        const options = { ...bench.limits, workspace, source, name, env };
-        return observed(workspace, () => notebookResources(bench.freshFolder(), options));
-      },
-    },
-  ];
-}
-
-function stackOf(bench: Benchmark, workspace: BenchWorkspace, size: number, upload?: Upload): OurStack {
-  return new OurStack({
-    app: bench.freshName("ours"),
-    folder: bench.freshFolder(),
-    repository: bench.repository(size),
-    workspace,
-    env: bench.programs.env,
-    upload,
-  });
-}
-
-/** Whole `up`s of a stack that is there, each with a commit that is not. */
-function ours(
-  bench: Benchmark,
-  workspace: BenchWorkspace,
-  size: number,
-  uploads: readonly Upload[] = ["auto", "archive", "files"],
-): Case[] {
-  return uploads.map((upload) => {
-    const stack = stackOf(bench, workspace, size, upload);
-    return {
-      way: WAYS.ours(upload),
-      size,
-      prepare: async () => void (await stack.run("up", bench.limits)),
-      run: () => {
-        stack.release(bench.repository(size).commit());
-        return observed(workspace, () => stack.run("up", bench.limits));
-      },
-    };
-  });
 }
 
 /** What every day costs: nothing has changed, or one commit. */

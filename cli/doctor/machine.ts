@@ -5,6 +5,7 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { readSource } from "../../source";
+import { short } from "../../source/githash";
 import type { FoundStack } from "../stack";
 import { notChecked, ok, problem, warning, type Outcome } from "./finding";
 
@@ -94,7 +95,7 @@ export async function checkSource({ config }: Pick<FoundStack, "config">): Promi
   const { commit, files } = await readSource(config.source);
   const notebooks = files.filter(({ kind }) => kind === "notebook").length;
   return ok(
-    `${commit.ref} of ${commit.repository} is ${commit.githash.slice(0, 12)}: ${notebooks} notebooks, ${files.length - notebooks} files`,
+    `${commit.ref} of ${commit.repository} is ${short(commit.githash)}: ${notebooks} notebooks, ${files.length - notebooks} files`,
   );
 }
 

@@ -7,8 +7,8 @@ import { createRun, findExperiment } from "../../databricks/mlflow";
 import { deleteScope, listScopes } from "../../databricks/secrets";
 import { quoteName, SqlError, Warehouse } from "../../databricks/sql";
 import { readRow } from "../../providers/registry/table";
+import { short } from "../../source/githash";
 import type { FoundStack } from "../stack";
-import { short } from "../text";
 import { notChecked, ok, problem, tryOut, warning, type Outcome } from "./finding";
 import { nearest } from "./root";
 

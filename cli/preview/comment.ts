@@ -5,6 +5,7 @@
 import { messageOf } from "../../databricks/errors";
 import { callGitHub, GitHubError } from "../../providers/github/api";
 import { setCommitStatus } from "../../providers/github/rest";
+import { short } from "../../source/githash";
 import { tell } from "../output";
 import { Problem } from "../problem";
 import { marker } from "./markdown";
@@ -130,9 +131,7 @@ export async function putStatus(
     await setCommitStatus(repository, githash, status, AbortSignal.timeout(LIMIT_MS));
     return true;
   } catch (error) {
-    tell(
-      `${repository}@${githash.slice(0, 12)} has no status ${context}: ${explained(error, "statuses: write")}`,
-    );
+    tell(`${repository}@${short(githash)} has no status ${context}: ${explained(error, "statuses: write")}`);
     return false;
   }
 }

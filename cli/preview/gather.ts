@@ -6,11 +6,12 @@ import { environmentFor } from "../../databricks/hosts";
 import { messageOf } from "../../databricks/errors";
 import { readSource, type Source, type SourceFile } from "../../source";
 import { commitsBetween, filesBetween } from "../../source/between";
+import { GITHASH, short } from "../../source/githash";
 import { normalizePath } from "../../source/manifest";
 import { askEnvironment, type Environment } from "../environment";
 import { nowAndThen, tell } from "../output";
 import { findStack, type FoundStack } from "../stack";
-import { listed, short, when } from "../text";
+import { listed, when } from "../text";
 import { movedResources, resourceChanges } from "./changes";
 import { enginePreview, type EnginePreview, type Step } from "./engine";
 import { pageOf } from "./links";
@@ -106,7 +107,7 @@ function liveOf({ live, problem }: Environment, engine: EnginePreview): StackPre
 /** The commit of the stack's last move, as its state has it. */
 function deployedBy({ steps }: EnginePreview): string | undefined {
   const githash = steps.find(({ type }) => type === "RegistryRow")?.old?.outputs.githash;
-  return typeof githash === "string" && /^[0-9a-f]{40}$/.test(githash) ? githash : undefined;
+  return typeof githash === "string" && GITHASH.test(githash) ? githash : undefined;
 }
 
 async function changedFiles(

@@ -1,4 +1,5 @@
 /** The pull request's comment: one for all stacks, short first, details folded, never longer than GitHub takes. */
+import { short } from "../../source/githash";
 import { code, codeBlock, link } from "./escape";
 import { commitPage, comparePage, fileDiff, filePage } from "./links";
 import type { ListedFile, ResourceChange, StackPreview } from "./types";
@@ -102,7 +103,7 @@ function render(stacks: readonly Prepared[], options: CommentOptions, most: numb
 }
 
 function head(previews: readonly StackPreview[], { key, githash }: CommentOptions): string[] {
-  const of = githash ? ` of ${code(githash.slice(0, 12))}` : "";
+  const of = githash ? ` of ${code(short(githash))}` : "";
   return [
     marker(key),
     `### Release preview${key ? ` (${code(key)})` : ""}${of}`,
@@ -118,7 +119,7 @@ function head(previews: readonly StackPreview[], { key, githash }: CommentOption
 function row(preview: StackPreview): string {
   const { stack, live, next, page, error, tests, changes } = preview;
   const commit = (of: typeof live): string =>
-    of ? link(of.githash.slice(0, 12), commitPage(page, of.githash)) : "nothing";
+    of ? link(short(of.githash), commitPage(page, of.githash)) : "nothing";
   if (error) {
     return `| ${code(stack)} | ${live ? commit(live) : ""} | ❌ no preview | | | | |`;
   }
@@ -169,8 +170,7 @@ function summary(preview: StackPreview): string {
 
 function commitLines({ commits, page }: StackPreview): string[] {
   return (commits?.list ?? []).map(
-    ({ githash, subject }) =>
-      `- ${link(githash.slice(0, 12), commitPage(page, githash))} ${code(subject, 120)}`,
+    ({ githash, subject }) => `- ${link(short(githash), commitPage(page, githash))} ${code(subject, 120)}`,
   );
 }
 

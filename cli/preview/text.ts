@@ -1,4 +1,5 @@
 /** A preview for people at a terminal. */
+import { short } from "../../source/githash";
 import { visible } from "./escape";
 import type { StackPreview } from "./types";
 import { changesNothing, commitCount, counted, isMove, MARKS, WARNINGS } from "./words";
@@ -17,7 +18,7 @@ function showPreview(preview: StackPreview): string {
     return [`${place}: no preview`, ...indent(error.split("\n").map(visible))].join("\n");
   }
   const commit = (of: typeof live): string =>
-    of ? `${of.githash.slice(0, 12)} ${visible(of.subject).slice(0, SUBJECT_LENGTH)}`.trim() : "nothing";
+    of ? `${short(of.githash)} ${visible(of.subject).slice(0, SUBJECT_LENGTH)}`.trim() : "nothing";
   const shown = (commits?.list ?? []).slice(0, COMMITS);
   const more = (commits?.list.length ?? 0) - shown.length;
   const added = new Set(tests.ofBranch);
@@ -28,7 +29,7 @@ function showPreview(preview: StackPreview): string {
       ...(isMove(preview) ? [`would be live  ${commit(next)}`] : []),
       ...warnings.map(({ kind, text }) => `! ${WARNINGS[kind]}: ${visible(text)}`),
       ...shown.map(
-        ({ githash, subject }) => `* ${githash.slice(0, 12)} ${visible(subject).slice(0, SUBJECT_LENGTH)}`,
+        ({ githash, subject }) => `* ${short(githash)} ${visible(subject).slice(0, SUBJECT_LENGTH)}`,
       ),
       ...(more > 0 ? [`* … ${counted(more, "more commit")}`] : []),
       ...files.added.map(({ target }) => `+ ${visible(target)}`),

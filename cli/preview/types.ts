@@ -4,10 +4,11 @@
  * who wrote it need not be who shows it.
  */
 import { z } from "zod";
+import { GITHASH } from "../../source/githash";
 
 /** Longer text is cut by whoever gathers it; a file with more is not ours. */
 const text = z.string().max(20_000);
-const githash = z.string().regex(/^[0-9a-f]{40}$/, "a full commit id");
+const githash = z.string().regex(GITHASH, "a full commit id");
 /** Stacks, apps and environments: what Pulumi and the configuration allow, and empty where it is not known. */
 const name = z.string().regex(/^[A-Za-z0-9._/-]{0,200}$/, "letters, digits, '.', '_', '-' and '/'");
 const count = z.number().int().min(0);

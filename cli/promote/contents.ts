@@ -3,8 +3,9 @@ import type { Configuration } from "../../components/configuration";
 import { messageOf } from "../../databricks/errors";
 import { readSource, type Source, type SourceFile } from "../../source";
 import { filesBetween } from "../../source/between";
+import { short } from "../../source/githash";
 import { tell } from "../output";
-import { listed, short } from "../text";
+import { listed } from "../text";
 import type { From, Tested } from "./tested";
 
 /** Files that an error names. */

@@ -1,5 +1,6 @@
 /** How a promotion is told to whoever is asked. */
-import { ago, cut, short, when } from "../text";
+import { short } from "../../source/githash";
+import { ago, cut, when } from "../text";
 import type { Plan } from "./plan";
 import { shownCount, type Tested } from "./tested";
 

@@ -13,8 +13,8 @@ import {
   type ReportedDeployment,
   type ReportedState,
 } from "../../providers/github/read";
+import { short } from "../../source/githash";
 import { Problem } from "../problem";
-import { short } from "../text";
 import { tooFewTests, type Answer, type AskOptions, type From } from "./tested";
 
 interface Target {

@@ -8,12 +8,12 @@ import { Warehouse } from "../../databricks/sql";
 import { artifactsDigest } from "../../providers/build/tested";
 import { readRow, type RegistryEntry } from "../../providers/registry/table";
 import { readSource, type Source } from "../../source";
+import { short } from "../../source/githash";
 import { within } from "../limit";
 import { nowAndThen, tell } from "../output";
 import { Problem } from "../problem";
 import { findStack, meet, type FoundStack } from "../stack";
 import { readStackFile } from "../stackFile";
-import { short } from "../text";
 import { compareContents, readAs } from "./contents";
 import { askGitHub } from "./gitHub";
 import type { Answer, AskOptions, From, Tested } from "./tested";
@@ -118,8 +118,7 @@ async function askTo(to: FoundStack, limitMs: number) {
   const { client } = await meet(to);
   const { warehouse: id, table } = to.config.registry;
   const say = nowAndThen(tell);
-  const onWait = (state: string, seconds: number) =>
-    say(`${to.name}: the statement is ${state.toLowerCase()} for ${seconds} s`);
+  const onWait = (line: string) => say(`${to.name}: ${line}`);
   const row = await readRow(new Warehouse(client, id), table, to.config, { timeoutMs: limitMs, onWait });
   return { client, row };
 }

@@ -8,11 +8,12 @@ import { readRow, type RegistryEntry } from "../../providers/registry/table";
 import { wayBack } from "../../providers/registry/wayBack";
 import { readManifest } from "../../providers/release/manifest";
 import { readSource } from "../../source";
+import { short } from "../../source/githash";
 import { attemptOf } from "../deployments";
 import { within } from "../limit";
 import { checkRelease, type ReleaseState } from "../release";
 import { meet, type FoundStack } from "../stack";
-import { listed, short, when } from "../text";
+import { listed, when } from "../text";
 import { tooFewTests, type Answer, type AskOptions, type Tested, type TestResult } from "./tested";
 
 /** @throws where the workspace cannot be asked */
@@ -26,8 +27,7 @@ async function ask(from: FoundStack, options: AskOptions): Promise<Answer> {
   const { warehouse: id, table } = config.registry;
   const wait = {
     timeoutMs: options.limitMs,
-    onWait: (state: string, seconds: number) =>
-      options.onProgress(`${name}: the statement is ${state.toLowerCase()} for ${seconds} s`),
+    onWait: (line: string) => options.onProgress(`${name}: ${line}`),
   };
   const warehouse = new Warehouse(client, id);
   const row = await readRow(warehouse, table, config, wait);

@@ -13,6 +13,7 @@ import type { Client } from "../../databricks/client";
 import { messageOf } from "../../databricks/errors";
 import { comparison, searchRuns, tagOf, updateRun, type MlflowRun } from "../../databricks/mlflow";
 import { cancelRun, getRun, hasEnded } from "../../databricks/runs";
+import { short } from "../../source/githash";
 import { setStatus } from "../deployment";
 import { say } from "../progress";
 
@@ -53,7 +54,7 @@ async function close(client: Client, run: MlflowRun, githash: string): Promise<v
   try {
     const cancelled = (await Promise.all(testRuns.map((testRun) => cancel(client, testRun)))).filter(Boolean);
     const runs = cancelled.length > 0 ? "; its test run was cancelled" : "";
-    await setStatus(client, id, "failed", `interrupted${runs}; then replaced by ${githash.slice(0, 12)}`);
+    await setStatus(client, id, "failed", `interrupted${runs}; then replaced by ${short(githash)}`);
     say(`the deployment ${id} was interrupted and is closed as failed${runs}`);
   } catch (problem) {
     say(`the interrupted deployment ${id} could not be closed: ${messageOf(problem)}`);

@@ -5,6 +5,7 @@
 import type { Client } from "../../databricks/client";
 import { messageOf } from "../../databricks/errors";
 import { findRun, logBatch, metricsOf, paramsOf, runPage, tagOf } from "../../databricks/mlflow";
+import { short } from "../../source/githash";
 import { artifactsDigest, taggedArtifacts } from "../build/tested";
 import type { DeploymentStatus as Status } from "../deployment";
 import { say } from "../progress";
@@ -230,7 +231,7 @@ function sayFailure(
   }
   said.add(key);
   say(
-    `GitHub was not told (${repository}, ${githash.slice(0, 12)}: ${what}): ${lasting ?? messageOf(error)}\n` +
+    `GitHub was not told (${repository}, ${short(githash)}: ${what}): ${lasting ?? messageOf(error)}\n` +
       "  The deployment itself is not affected.",
   );
 }

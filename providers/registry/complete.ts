@@ -1,5 +1,6 @@
 /** A row never names a release that is not whole: looked at immediately before the move, whatever was seen when it was uploaded. */
 import type { Client } from "../../databricks/client";
+import { short } from "../../source/githash";
 import { isInRelease } from "../build/stored";
 import { compareListing, foldersOf, listRelease, relative } from "../release/listing";
 import { readManifest, type Manifest } from "../release/manifest";
@@ -60,7 +61,7 @@ function isNoDifference(target: string, artifacts: readonly string[]): boolean {
 function explain(path: string, githash: string, wrong: readonly string[]): string {
   const more = wrong.length > NAMED ? [`… and ${wrong.length - NAMED} more`] : [];
   return (
-    `The release of ${githash.slice(0, 12)} at ${path} is not as it was deployed, so it does not become live:\n` +
+    `The release of ${short(githash)} at ${path} is not as it was deployed, so it does not become live:\n` +
     [...wrong.slice(0, NAMED), ...more].map((line) => `  ${line}`).join("\n") +
     "\nNothing was moved. Run pulumi up --refresh: it puts the release right."
   );

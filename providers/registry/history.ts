@@ -30,7 +30,7 @@ export interface ReadMovesOptions {
   /** Limit of the statement in ms, a stopped warehouse's start included. @default 15 minutes */
   readonly timeoutMs?: number;
   /** As of `Warehouse.query`. */
-  readonly onWait?: (state: string, seconds: number) => void;
+  readonly onWait?: (line: string) => void;
 }
 
 const COLUMNS =

@@ -1,4 +1,5 @@
 /** A hold: the mark that a rollback leaves on the row, so that nothing but a person's next rollback moves it until it is resumed. */
+import { short } from "../../source/githash";
 import type { Move, RegistryEntry, RowKey } from "./table";
 
 /**
@@ -7,7 +8,7 @@ import type { Move, RegistryEntry, RowKey } from "./table";
  */
 export function holdOf({ previousGithash, githash, deployedBy, deployedAt, note }: Move): string {
   const why = note ? `: ${note}` : " (no note was given)";
-  return `rolled back from ${short(previousGithash)} to ${short(githash)} by ${deployedBy} at ${deployedAt}${why}`;
+  return `rolled back from ${short(previousGithash) || "(nothing)"} to ${short(githash)} by ${deployedBy} at ${deployedAt}${why}`;
 }
 
 /** Whether the row refuses this move: it is on hold, and another commit would become live. */
@@ -25,9 +26,4 @@ export function heldMessage(
     `${app}/${env} is on hold: ${row.hold}. ${short(row.githash)} stays live, and nothing was changed. ` +
     `Once it may move again: npm run releases -- resume --stack ${stack || "<stack>"}`
   );
-}
-
-/** A githash as people read it. */
-export function short(githash: string): string {
-  return githash ? githash.slice(0, 12) : "(nothing)";
 }

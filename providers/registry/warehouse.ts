@@ -7,9 +7,5 @@ import { progress } from "../progress";
 const SAY_EVERY_MS = 10_000;
 
 export function registryWarehouse(client: Client, id: string): Warehouse {
-  const say = progress(SAY_EVERY_MS);
-  return new Warehouse(client, id, {
-    onWait: (state, seconds) =>
-      say(`waiting for the SQL warehouse ${id}: ${state.toLowerCase()} for ${seconds} s`),
-  });
+  return new Warehouse(client, id, { onWait: progress(SAY_EVERY_MS) });
 }

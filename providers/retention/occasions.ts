@@ -2,6 +2,7 @@
 import type { Client } from "../../databricks/client";
 import { messageOf } from "../../databricks/errors";
 import { Warehouse } from "../../databricks/sql";
+import { short } from "../../source/githash";
 import { say } from "../progress";
 import { wasDestroyed } from "../registry/lines";
 import type { RowKey } from "../registry/table";
@@ -101,7 +102,7 @@ export function describe(outcomes: readonly Outcome[]): string[] {
   for (const outcome of outcomes) {
     const key = `${outcome.outcome}\n${outcome.reason}`;
     const group = groups.get(key) ?? { first: outcome, githashes: [] };
-    group.githashes.push(outcome.githash.slice(0, 12));
+    group.githashes.push(short(outcome.githash));
     groups.set(key, group);
   }
   const word = { failed: "warning: could not delete", left: "left" } as Record<Outcome["outcome"], string>;

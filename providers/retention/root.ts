@@ -6,6 +6,7 @@ import type { Client } from "../../databricks/client";
 import { deleteObject, exportObject, listDirectory, makeDirectory } from "../../databricks/objects";
 import { splitName } from "../../databricks/sql";
 import { isNotFound } from "../../databricks/errors";
+import { GITHASH } from "../../source/githash";
 import { listRelease } from "../release/listing";
 import { MANIFEST } from "../tables";
 
@@ -30,7 +31,7 @@ export async function readRoot(client: Client, root: string): Promise<Root | und
   return (
     names && {
       releases: names
-        .filter((name) => /^[0-9a-f]{40}$/.test(name))
+        .filter((name) => GITHASH.test(name))
         .sort()
         .map((githash) => ({ githash, path: `${root}/${githash}` })),
       registries: names.flatMap((name) =>

@@ -126,10 +126,10 @@ describe("a statement", () => {
       state("RUNNING"),
       state("SUCCEEDED", { manifest: { schema }, result: { data_array: [["a", "1"]] } }),
     );
-    const states: string[] = [];
-    const rows = await warehouse.query("SELECT 1", { onWait: (value) => states.push(value) });
+    const lines: string[] = [];
+    const rows = await warehouse.query("SELECT 1", { onWait: (line) => lines.push(line) });
     assert.deepEqual(rows, [{ app: "a", version: "1" }]);
-    assert.deepEqual(states, ["PENDING", "PENDING", "RUNNING"]);
+    assert.match(lines.join("\n"), /^(.*wh1: pending for \d s\n){2}.*wh1: running for \d s$/);
     assert.deepEqual(stub.requests.slice(1), Array(3).fill("GET /api/2.0/sql/statements/s1"));
   });
 
@@ -146,9 +146,9 @@ describe("a statement", () => {
       warehouseIs("RUNNING"),
       state("SUCCEEDED", { manifest: { schema } }),
     );
-    const states: string[] = [];
-    await patient.query("SELECT 1", { onWait: (value) => states.push(value) });
-    assert.deepEqual(states, ["STARTING", "STARTING", "PENDING"]);
+    const lines: string[] = [];
+    await patient.query("SELECT 1", { onWait: (line) => lines.push(line) });
+    assert.match(lines.join("\n"), /^(.*wh1: starting for \d s\n){2}.*wh1: pending for \d s$/);
     assert.deepEqual(stub.requests.slice(1, 3), [
       "GET /api/2.0/sql/warehouses/wh1",
       "POST /api/2.0/sql/warehouses/wh1/start",

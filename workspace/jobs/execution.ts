@@ -15,8 +15,9 @@ import {
 import { endAll } from "./newRun";
 import type { Records } from "./records";
 import { Redactor } from "./redactor";
+import { exitValueOf, lastAttempt, outcomeOf, skipped } from "./outcome";
 import { notebookParameters, referencesOf } from "./references";
-import { judge, overall } from "./runIf";
+import { judge } from "./runIf";
 import type { Slot, Slots } from "./slots";
 import { type Attempt, type Progress, type ResultState, type RunRecord, type TaskSettings } from "./types";
 
@@ -101,34 +102,11 @@ export class RunExecution {
     const timer = limit > 0 ? setTimeout(() => this.stop(timedOut(limit)), limit * 1000) : undefined;
     const results = await Promise.all(run.tasks.map((task) => this.resultOf(task)));
     clearTimeout(timer);
-    run.progress = this.outcome(results);
+    run.progress = this.abort.signal.aborted
+      ? stoppedResult(this.abort.signal.reason as StopReason).progress
+      : outcomeOf(run, results);
     run.endedAt = Date.now();
     this.save();
-  }
-
-  private outcome(results: readonly ResultState[]): Progress {
-    const { run } = this;
-    if (this.abort.signal.aborted) return stoppedResult(this.abort.signal.reason as StopReason).progress;
-    const tasks = run.tasks.map((task, index) => ({
-      key: task.task_key,
-      dependsOn: (task.depends_on ?? []).map((one) => one.task_key),
-      result: results[index]!,
-    }));
-    const result = overall(tasks);
-    if (result === "SUCCESS") return { state: "TERMINATED", result, code: "SUCCESS", message: "" };
-    const first = run.tasks
-      .map((task) => this.lastAttempt(task))
-      .find(({ progress }) => isOwnFailure(progress.result));
-    const skipped = results.includes("UPSTREAM_FAILED")
-      ? " This caused all downstream tasks to get skipped."
-      : "";
-    const message = first
-      ? `Task ${first.taskKey} failed with message: ${sentence(first.progress.message)}${skipped}`
-      : "";
-    if (result === "SUCCESS_WITH_FAILURES")
-      return { state: "TERMINATED", result, code: "SUCCESS_WITH_FAILURES", message };
-    if (result === "CANCELED") return { state: "TERMINATED", result, code: "CANCELED", message };
-    return { state: "INTERNAL_ERROR", result: "FAILED", code: "RUN_EXECUTION_ERROR", message };
   }
 
   /** A task's result, once; tasks that depend on it wait for the same promise. */
@@ -145,9 +123,9 @@ export class RunExecution {
     const before = await Promise.all(needed.map((other) => this.resultOf(other)));
     let attempt = this.lastAttempt(task);
     if (this.abort.signal.aborted) return this.endStopped(attempt);
-    if (task.disabled) return this.end(attempt, skipped("DISABLED", "The task is disabled."));
+    if (task.disabled) return this.end(attempt, skipped("DISABLED"));
     const verdict = judge(task.run_if ?? "ALL_SUCCESS", before);
-    if (!verdict.start) return this.end(attempt, skipped(verdict.result, MESSAGES[verdict.result]));
+    if (!verdict.start) return this.end(attempt, skipped(verdict.result));
     for (;;) {
       const result = await this.runAttempt(task, attempt);
       if (!this.mayRetry(task, attempt, result)) return result;
@@ -246,7 +224,7 @@ export class RunExecution {
           children.add(child);
           await child.finished;
           children.delete(child);
-          return exitValueOf(child, host.records);
+          return exitValueOf(child.run, host.records);
         },
       },
     });
@@ -275,7 +253,7 @@ export class RunExecution {
   }
 
   private lastAttempt(task: TaskSettings): Attempt {
-    return this.run.attempts.findLast((attempt) => attempt.taskKey === task.task_key)!;
+    return lastAttempt(this.run, task);
   }
 
   private endStopped(attempt: Attempt): ResultState {
@@ -313,45 +291,8 @@ export class RunExecution {
   }
 }
 
-const MESSAGES = {
-  UPSTREAM_FAILED: "An upstream task failed.",
-  UPSTREAM_CANCELED: "An upstream task was canceled.",
-  EXCLUDED: "The task's run_if condition was not met.",
-};
-
 const CALLER_ENDED: StopReason = {
   result: "CANCELED",
   code: "CANCELED",
   message: "The notebook that started this run has ended.",
 };
-
-function skipped(
-  result: "UPSTREAM_FAILED" | "UPSTREAM_CANCELED" | "EXCLUDED" | "DISABLED",
-  message: string,
-): Progress {
-  const code = result === "DISABLED" ? "DISABLED" : "SKIPPED";
-  return {
-    state: result === "EXCLUDED" || result === "DISABLED" ? "SKIPPED" : "TERMINATED",
-    result,
-    code,
-    message,
-  };
-}
-
-function isOwnFailure(result: ResultState | undefined): boolean {
-  return result === "FAILED" || result === "TIMEDOUT" || result === "CANCELED";
-}
-
-function sentence(text: string): string {
-  return text === "" || text.endsWith(".") ? text : `${text}.`;
-}
-
-function exitValueOf(child: RunExecution, records: Records): string | null {
-  const { attempts, tasks } = child.run;
-  const { runId, progress } = attempts.at(-1)!;
-  const output = records.output(runId);
-  if (progress.result === "SUCCESS") return output?.exitValue ?? null;
-  const error = output?.error ?? progress.message;
-  const path = tasks[0]!.notebook_task.notebook_path;
-  throw Object.assign(new Error(`${path}: ${error}`), { code: progress.result });
-}

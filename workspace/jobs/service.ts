@@ -1,25 +1,16 @@
 /** The workspace's jobs and runs: what the routes call. One service a workspace; it ends with the server. */
 import { availableParallelism } from "node:os";
 import { rmSync } from "node:fs";
-import path from "node:path";
-import { revokeToken } from "../auth";
 import type { Json } from "../body";
 import type { Identity, Workspace } from "../context";
 import { ApiError } from "../errors";
-import { hasPermission, type AclEntry } from "../permissions";
 import { RunExecution, type ChildRequest, type ExecutionHost } from "./execution";
-import { tokenOfRun, type StopReason } from "./notebookRun";
+import { maySeeRun } from "./access";
+import type { StopReason } from "./notebookRun";
 import { JobCatalog } from "./catalog";
 import { Records } from "./records";
-import {
-  chosenTasks,
-  idempotencyToken,
-  JOB_LEVELS,
-  parametersOf,
-  readAcl,
-  stringMap,
-  type JobLevel,
-} from "./requests";
+import { recoverRuns, SERVER_STOPPED } from "./recovery";
+import { chosenTasks, idempotencyToken, parametersOf, readAcl, stringMap, type JobLevel } from "./requests";
 import { endAll, newRun, type NewRun } from "./newRun";
 import { prepareFor } from "./scala";
 import { Slots, type Slot } from "./slots";
@@ -32,12 +23,6 @@ import { runFolder } from "./workFolder";
 const MAX_DEPTH = 30;
 
 const USER_CANCELED: StopReason = { result: "CANCELED", code: "USER_CANCELED", message: "Run cancelled." };
-const SERVER_STOPPED: StopReason = {
-  result: "FAILED",
-  code: "INTERNAL_ERROR",
-  message: "The local workspace was stopped while this run was active.",
-};
-
 export class JobsService {
   readonly records: Records;
   readonly catalog: JobCatalog;
@@ -59,7 +44,7 @@ export class JobsService {
       spark: () => sparkOf(workspace),
       runChild: (parent, slot, asked) => this.runChild(parent, slot, asked),
     };
-    this.recover();
+    recoverRuns(workspace, this.records);
     workspace.onStop("notebook runs", () => this.stop());
   }
 
@@ -230,18 +215,7 @@ export class JobsService {
   }
 
   maySeeRun(identity: Identity, run: RunRecord, level: JobLevel): boolean {
-    if (identity.admin || identity.userName === run.creator || identity.userName === run.runAs) return true;
-    const acl = run.settings.access_control_list as AclEntry[] | undefined;
-    const granted = acl?.some(
-      (entry) =>
-        entry.name === identity.userName &&
-        (JOB_LEVELS as readonly string[]).indexOf(entry.level) >= JOB_LEVELS.indexOf(level),
-    );
-    if (granted) return true;
-    return (
-      this.records.job(run.jobId) !== undefined &&
-      hasPermission(this.workspace, identity, "jobs", String(run.jobId), level)
-    );
+    return maySeeRun(this.workspace, this.records, { identity, run, level });
   }
 
   /** The run as it stands now: an active one's states move faster than they are stored. */
@@ -275,21 +249,6 @@ export class JobsService {
     for (const attempt of run.attempts)
       rmSync(runFolder(this.workspace, attempt.runId), { recursive: true, force: true });
     this.records.removeRun(run);
-  }
-
-  /** Runs that the last server left active ended with it: their guardians killed them when it went away. */
-  private recover(): void {
-    for (const run of this.records.runsDown()) {
-      if (ended(run.progress)) continue;
-      const attempts = run.attempts.filter((attempt) => !ended(attempt.progress));
-      endAll(run, { state: "INTERNAL_ERROR", ...SERVER_STOPPED });
-      this.records.putRun(run);
-      for (const { runId } of attempts) {
-        revokeToken(this.workspace.store, tokenOfRun(this.workspace, runId));
-        this.records.putOutput(runId, { error: SERVER_STOPPED.message });
-        rmSync(path.join(runFolder(this.workspace, runId), "work"), { recursive: true, force: true });
-      }
-    }
   }
 
   private async stop(): Promise<void> {
