@@ -6,6 +6,7 @@ import { appendFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } f
 import { dirname, join } from "node:path";
 import { ZodError } from "zod";
 import { messageOf } from "../databricks/errors";
+import { actionsRun } from "../providers/github/actions";
 import { tell } from "./output";
 import { parseHead, parsePullRequest, putComment, putStatus } from "./preview/comment";
 import { gatherPreview } from "./preview/gather";
@@ -54,7 +55,7 @@ export async function preview(options: PreviewCommandOptions): Promise<0 | 1> {
   const pull = options.comment === undefined ? undefined : parsePullRequest(options.comment);
   const head = options.status === undefined ? undefined : parseHead(options.status);
   const previews = from === undefined ? await gather(names, options) : readPreviews(from, names);
-  const url = runPage();
+  const url = actionsRun(process.env);
   const body = renderComment(previews, {
     key,
     githash: head?.githash ?? commonCommit(previews),
@@ -146,12 +147,4 @@ function readFile(path: string, file: string): StackPreview[] {
 function commonCommit(previews: readonly StackPreview[]): string | undefined {
   const commits = new Set(previews.flatMap(({ next }) => next?.githash ?? []));
   return commits.size === 1 ? [...commits][0] : undefined;
-}
-
-/** The page of the workflow's run, in GitHub's Actions. */
-export function runPage(env = process.env): string | undefined {
-  const { GITHUB_SERVER_URL, GITHUB_REPOSITORY, GITHUB_RUN_ID } = env;
-  return GITHUB_SERVER_URL && GITHUB_REPOSITORY && GITHUB_RUN_ID
-    ? `${GITHUB_SERVER_URL}/${GITHUB_REPOSITORY}/actions/runs/${GITHUB_RUN_ID}`
-    : undefined;
 }

@@ -1,5 +1,6 @@
 /** `releases resume`: ends the hold that a rollback set, so that the next `pulumi up` may move the environment again. */
 import { Warehouse } from "../databricks/sql";
+import { withStarter } from "../providers/github/actions";
 import { readRow } from "../providers/registry/table";
 import { resume as resumeRow } from "../providers/registry/resume";
 import { short } from "../source/githash";
@@ -21,7 +22,8 @@ export interface ResumeOptions {
  * @returns the exit code: 0 also where there was no hold.
  */
 export async function resume(options: ResumeOptions): Promise<0> {
-  const { stack: name, cwd, note = "", yes = false, json = false } = options;
+  const { stack: name, cwd, yes = false, json = false } = options;
+  const note = withStarter(options.note ?? "", process.env);
   if (!yes && (json || !canAsk())) {
     throw new Problem("There is nobody to ask: add --yes to resume.", 2);
   }

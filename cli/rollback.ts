@@ -2,6 +2,7 @@
 import { ROLLBACK_VARIABLE, type Rollback } from "../components/rollback";
 import type { Client } from "../databricks/client";
 import { Warehouse } from "../databricks/sql";
+import { withStarter } from "../providers/github/actions";
 import { readRow } from "../providers/registry/table";
 import { short } from "../source/githash";
 import { deploymentUrlOf } from "./deployments";
@@ -29,7 +30,8 @@ export interface RollbackOptions {
  * `{ stack, app, env, from, to, note, hold, deploymentId, deploymentUrl, completed, seconds }`.
  */
 export async function rollback(options: RollbackOptions): Promise<0 | 1 | 3> {
-  const { stack: name, cwd, note = "", yes = false, retest = false, json = false } = options;
+  const { stack: name, cwd, yes = false, retest = false, json = false } = options;
+  const note = withStarter(options.note ?? "", process.env);
   if (!yes && (json || !canAsk())) {
     throw new Problem("There is nobody to ask: add --yes to roll back.", 2);
   }

@@ -4,6 +4,7 @@ import { short } from "../source/githash";
 import { connect, type Place } from "./connection";
 import { asStepOf } from "./deployment";
 import { closeInterrupted, deploymentsOf, STACK } from "./gate/interrupted";
+import { actionsRun } from "./github/actions";
 import { gitHubTags, notReported, tellGitHub, type GitHubTarget } from "./github/report";
 import { dynamicProvider, type Handler } from "./provider";
 
@@ -40,7 +41,7 @@ const handler: Handler<Inputs, Computed> = {
     const before = await deploymentsOf(client, inputs.experimentId, stackId);
     await closeInterrupted(client, before, githash);
     const failed = failedAttempt(before, githash);
-    const ci = ciRun(process.env);
+    const ci = actionsRun(process.env);
     const run = await createRun(client, inputs.experimentId, `${app} ${env} ${short(githash)}`, {
       status: "running",
       message: "deployment started",
@@ -87,14 +88,6 @@ const handler: Handler<Inputs, Computed> = {
 function failedAttempt([last]: readonly MlflowRun[], githash: string): MlflowRun | undefined {
   const isSame = last?.data.params?.some(({ key, value }) => key === "githash" && value === githash);
   return last && isSame && tagOf(last, "status") === "failed" ? last : undefined;
-}
-
-/** The address of the CI run that deploys, where there is one (GitHub's variables). */
-function ciRun(env: NodeJS.ProcessEnv): string | undefined {
-  const { GITHUB_SERVER_URL, GITHUB_REPOSITORY, GITHUB_RUN_ID } = env;
-  return GITHUB_SERVER_URL && GITHUB_REPOSITORY && GITHUB_RUN_ID
-    ? `${GITHUB_SERVER_URL}/${GITHUB_REPOSITORY}/actions/runs/${GITHUB_RUN_ID}`
-    : undefined;
 }
 
 export default dynamicProvider(handler);

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { freePort, startProcess, withFreePort } from "../../workspace/engines/processes";
 import { plainPath } from "../../workspace/engines/spark";
+import { alive } from "../support/alive";
 
 const python =
   process.env.NOTEBOOK_RELEASES_PYTHON ?? path.resolve(__dirname, "../../.local/python/bin/python");
@@ -104,17 +105,3 @@ describe("engine processes", function () {
     assert.equal(plainPath(spaced), plain);
   });
 });
-
-/** Whether a process is there and no zombie. */
-function alive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-  try {
-    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
-  } catch {
-    return true;
-  }
-}

@@ -133,16 +133,6 @@ export async function eventually<T>(
   }
 }
 
-/** Whether a process exists (a zombie counts as gone where `/proc` tells). */
-export function alive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 export function task(key: string, notebookPath: string, more: object = {}): object {
   return { task_key: key, notebook_task: { notebook_path: notebookPath }, ...more };
 }

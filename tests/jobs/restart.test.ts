@@ -4,7 +4,8 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { alive, eventually, rigOf, startRig, task, type Answer } from "./helper";
+import { alive } from "../support/alive";
+import { eventually, rigOf, startRig, task, type Answer } from "./helper";
 
 interface Server {
   readonly child: ChildProcess;

@@ -4,7 +4,8 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { strToU8, zipSync } from "fflate";
 import { findScala, scalaOf } from "../../workspace/jobs/scala";
-import { alive, byKey, eventually, startRig, task, type Answer, type Rig } from "./helper";
+import { alive } from "../support/alive";
+import { byKey, eventually, startRig, task, type Answer, type Rig } from "./helper";
 
 /** A busy machine may need a minute for what takes seconds. */
 const LIMIT_MS = 120_000;

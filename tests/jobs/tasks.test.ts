@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
-import { alive, byKey, eventually, startRig, task, type Answer, type Rig } from "./helper";
+import { alive } from "../support/alive";
+import { byKey, eventually, startRig, task, type Answer, type Rig } from "./helper";
 
 const after$ = (...keys: string[]) => ({ depends_on: keys.map((key) => ({ task_key: key })) });
 

@@ -5,6 +5,7 @@ import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { stripVTControlCharacters } from "node:util";
+import { alive } from "../support/alive";
 import { modules } from "./modules";
 import { removeSandboxes, sandbox } from "./sandbox";
 
@@ -158,7 +159,7 @@ describe("npm test: the lanes", () => {
     );
     assert.equal(result().failures, 1);
     for (const pid of pids) {
-      for (let tries = 0; isAlive(pid); tries++) {
+      for (let tries = 0; alive(pid); tries++) {
         assert.ok(tries < 500, `lane ${pid} still runs`);
         await new Promise((resolve) => setTimeout(resolve, 20));
       }
@@ -199,12 +200,3 @@ describe("npm test: the lanes", () => {
     return { said: () => stripVTControlCharacters(text), result, notes: join(folder, "notes") };
   }
 });
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}

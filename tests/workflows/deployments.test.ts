@@ -178,7 +178,7 @@ describe("the workflows that deploy", function () {
     assert.match(done(run).summary, new RegExp(`staging +${short(head)}`));
     const { staging } = await flow.live();
     assert.equal(staging?.githash, head);
-    assert.match(staging.hold, /^rolled back from .*: wrong zones; \$\(id\)$/);
+    assert.match(staging.hold, /^rolled back from .*: wrong zones; \$\(id\) \(started by ada at GitHub\)$/);
     assert.equal(statuses(head).at(-1), "success");
     assert.deepEqual(deployments("staging").at(-1), [head, "success"]);
   });
