@@ -10,6 +10,7 @@ import {
   type Artifact,
 } from "../providers/artifacts";
 import type { Configuration } from "./configuration";
+import { COMPUTE_KEYS } from "./jobKeys";
 
 type Compute = Configuration["compute"];
 
@@ -27,9 +28,6 @@ export function jobCompute(compute: Compute): Partial<databricks.types.input.Job
 }
 
 type Task = databricks.types.input.JobTask;
-
-/** Settings of a task that say what it runs on; a task may have one of them. */
-export const COMPUTE_KEYS = ["existingClusterId", "newCluster", "jobClusterKey", "environmentKey"] as const;
 
 /** The job's compute, for a task that names none of its own. */
 export function computeOf(task: Partial<Task>, compute: Partial<Task> = {}): Partial<Task> {

@@ -1,10 +1,10 @@
 /** The stack's configuration, checked as a whole: every problem is reported at once, with its key and what is allowed. */
-import * as pulumi from "@pulumi/pulumi";
 import { distance } from "fastest-levenshtein";
 import { z } from "zod";
 import { DEFAULT_RETENTION } from "../providers/retention/plan";
 import { gitHub } from "./gitHub";
 import { job, jobShape, problemsBetween, schedule } from "./jobSettings";
+import { refusal } from "./refusal";
 
 const name = z
   .string()
@@ -206,7 +206,7 @@ export function parseConfiguration(
   problems.push(...(result.error?.issues ?? []).flatMap((issue) => describe(issue, plain)));
   if (!result.success || problems.length > 0) {
     const count = problems.length === 1 ? "a problem" : `${problems.length} problems`;
-    throw new pulumi.RunError(
+    throw refusal(
       `The configuration of stack ${stack} has ${count}; nothing was changed:\n` +
         problems.map((problem) => `  - ${problem}`).join("\n"),
     );

@@ -1,12 +1,8 @@
 /** `Gate`: a release's own test notebooks, run on it before it goes live. */
-import picomatch from "picomatch";
 import * as pulumi from "@pulumi/pulumi";
-import { testNames } from "../providers/gate/names";
 import type { TestResult } from "../providers/gate/results";
 import type { GateSettings } from "../providers/gate/tasks";
 import { NotebookTestRun } from "../providers/resources";
-import type { Source } from "../source";
-import { short } from "../source/githash";
 import type { Deployment } from "./deployment";
 import type { Experiment } from "./experiment";
 import type { NotebookRelease } from "./notebookRelease";
@@ -63,38 +59,4 @@ export class Gate extends pulumi.ComponentResource {
 export function gateRequirements(tests: readonly string[], settings: GateSettings) {
   const { parallel: _, reuse: __, ...asked } = settings;
   return { tests, ...asked };
-}
-
-/** Names of the deployment's own parameters in MLflow; a test must not be called so. */
-const RESERVED = new Set([
-  "env",
-  "githash",
-  "pipeline_id",
-  "deploy_note",
-  "app",
-  "source",
-  "tests_passed",
-  "tests_failed",
-]);
-
-/**
- * The test notebooks of a source, by globs on their paths in the release, sorted.
- * @param key of the configuration that has the globs, for the errors.
- * @throws RunError for a glob that matches nothing, and for a test with the name of something else in MLflow.
- */
-export function selectTests(source: Source, globs: readonly string[], key = "gate.tests"): string[] {
-  const notebooks = source.files.filter(({ kind }) => kind === "notebook").map(({ target }) => target);
-  const problems = globs
-    .filter((glob) => !notebooks.some((target) => picomatch.isMatch(target, glob)))
-    .map((glob) => `${key}: "${glob}" matches no notebook of ${short(source.commit.githash)}`);
-  const tests = notebooks.filter((target) => globs.some((glob) => picomatch.isMatch(target, glob))).sort();
-  for (const [test, name] of testNames(tests)) {
-    if (RESERVED.has(name)) {
-      problems.push(`${key}: ${test} has the name of a parameter of the deployment itself; rename it`);
-    }
-  }
-  if (problems.length > 0) {
-    throw new pulumi.RunError(problems.join("\n"));
-  }
-  return tests;
 }

@@ -2,7 +2,7 @@
 export { Artifacts, buildSettings, type ArtifactsArgs, type BuildArgs } from "./artifacts";
 export { Deployment, type DeploymentArgs } from "./deployment";
 export { Experiment, type ExperimentArgs } from "./experiment";
-export { Gate, gateRequirements, selectTests, type GateArgs } from "./gate";
+export { Gate, gateRequirements, type GateArgs } from "./gate";
 export { gitHubTarget } from "./gitHub";
 export { existingGitHub, type ExistingGitHub } from "./gitHubExisting";
 export type { GitHubEnvironment } from "./gitHubEnvironment";
@@ -12,6 +12,7 @@ export { NotebookRelease, type NotebookReleaseArgs } from "./notebookRelease";
 export { Registry, type RegistryAddress, type RegistryArgs } from "./registry";
 export { ReleaseJob, type ReleaseJobArgs, type ReleaseTask } from "./releaseJob";
 export { SecretScope, type SecretScopeArgs } from "./secretScope";
+export { selectTests } from "./selectTests";
 export { Trigger, type TriggerArgs } from "./trigger";
 export { Watch, type WatchArgs } from "./watch";
 export { Workspace, type WorkspaceArgs } from "./workspace";

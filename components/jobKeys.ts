@@ -1,6 +1,8 @@
 /** Which of Databricks' settings a job of a release and its tasks take, and which not, each with the reason. */
 import type * as databricks from "@pulumi/databricks";
-import { COMPUTE_KEYS } from "./compute";
+
+/** Settings of a task that say what it runs on; a task may have one of them. */
+export const COMPUTE_KEYS = ["existingClusterId", "newCluster", "jobClusterKey", "environmentKey"] as const;
 
 /** Settings of a job that go through as they are. */
 export const JOB_SETTINGS = [

@@ -1,11 +1,10 @@
 /** What a job takes in the stack's configuration: Databricks' own settings, but for what the release decides. */
-import * as pulumi from "@pulumi/pulumi";
 import { distance } from "fastest-levenshtein";
 import { z } from "zod";
 import type { Source } from "../source";
 import { short } from "../source/githash";
-import { COMPUTE_KEYS } from "./compute";
-import { JOB_SETTINGS, REFUSED_IN_JOBS, REFUSED_IN_TASKS, TASK_SETTINGS } from "./jobKeys";
+import { COMPUTE_KEYS, JOB_SETTINGS, REFUSED_IN_JOBS, REFUSED_IN_TASKS, TASK_SETTINGS } from "./jobKeys";
+import { refusal } from "./refusal";
 
 const text = z.string().min(1);
 const texts = z.record(z.string(), z.string());
@@ -233,6 +232,6 @@ export function checkNotebooks(
       }),
   );
   if (problems.length > 0) {
-    throw new pulumi.RunError(problems.join("\n"));
+    throw refusal(problems.join("\n"));
   }
 }

@@ -1,5 +1,5 @@
 /** What the environment says of one run of the program: which commit it is about, why, and whether it is only looked at. */
-import * as pulumi from "@pulumi/pulumi";
+import { refusal } from "./refusal";
 import { ROLLBACK_VARIABLE } from "./rollback";
 
 /** A branch, a tag, a commit, or `refs/pull/7/head`: in place of `source.ref`. CI sets it to the commit that it is about. */
@@ -19,7 +19,7 @@ export function readRef(isRollback: boolean, env: NodeJS.ProcessEnv = process.en
     return undefined;
   }
   if (isRollback) {
-    throw new pulumi.RunError(
+    throw refusal(
       `${REF_VARIABLE} (${JSON.stringify(ref)}) and ${ROLLBACK_VARIABLE} are both set. Nothing was changed. A rollback names ` +
         `its commit itself: unset ${REF_VARIABLE}.`,
     );
@@ -28,6 +28,6 @@ export function readRef(isRollback: boolean, env: NodeJS.ProcessEnv = process.en
 }
 
 /** Whether a hold is to be left to who asked: in a preview only. What moves the row looks for a hold by itself. */
-export function overlooksHold(env: NodeJS.ProcessEnv = process.env): boolean {
-  return env[PREVIEW_VARIABLE] === "1" && pulumi.runtime.isDryRun();
+export function overlooksHold(isPreview: boolean, env: NodeJS.ProcessEnv = process.env): boolean {
+  return env[PREVIEW_VARIABLE] === "1" && isPreview;
 }

@@ -1,7 +1,7 @@
 /** A rollback as `releases rollback` hands it to the stack's program: one variable of the environment, valid for one `pulumi up`. */
-import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
 import { GITHASH } from "../source/githash";
+import { refusal } from "./refusal";
 
 /** Its value is the JSON of a `Rollback`. */
 export const ROLLBACK_VARIABLE = "NOTEBOOK_RELEASES_ROLLBACK";
@@ -39,10 +39,10 @@ export function readRollback(stack: string, env: NodeJS.ProcessEnv = process.env
     const problems = result.error.issues.map(
       ({ path, message }) => `  - ${path.join(".") || "it"}: ${message}`,
     );
-    throw new pulumi.RunError(`${ROLLBACK_VARIABLE} is no rollback:\n${problems.join("\n")}\n${advice}`);
+    throw refusal(`${ROLLBACK_VARIABLE} is no rollback:\n${problems.join("\n")}\n${advice}`);
   }
   if (result.data.stack !== stack) {
-    throw new pulumi.RunError(
+    throw refusal(
       `${ROLLBACK_VARIABLE} is a rollback of stack ${result.data.stack}; this is ${stack}. ${advice}`,
     );
   }

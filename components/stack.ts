@@ -9,12 +9,12 @@ import { readSource, SourceError, type Source, type SourceSpec } from "../source
 import { branchGlobs, branchOf } from "./branch";
 import { gateCompute, jobCompute } from "./compute";
 import { parseConfiguration, type Configuration } from "./configuration";
-import { selectTests } from "./gate";
 import { checkNotebooks } from "./jobSettings";
 import { projectFolder } from "./secretScope";
 import { NOTE_VARIABLE, overlooksHold, readRef, REF_VARIABLE } from "./ref";
 import type { ReleaseJobArgs } from "./releaseJob";
 import { branchOfRef, readRollback, type Rollback } from "./rollback";
+import { selectTests } from "./selectTests";
 import type { WatchArgs } from "./watch";
 
 export interface Stack {
@@ -81,7 +81,7 @@ export async function readStack(): Promise<Stack> {
     note: rollback?.note ?? (process.env[NOTE_VARIABLE] || config.deployNote),
     rollback,
     branch,
-    overlooksHold: overlooksHold(),
+    overlooksHold: overlooksHold(pulumi.runtime.isDryRun()),
     tests: [
       ...new Set([...selectTests(source, tests), ...selectTests(source, added, "gate.branchTests")]),
     ].sort(),

@@ -1,7 +1,7 @@
 /** Finds out what a deployment of a commit would change in a stack: from git, from its workspace, and from the real `pulumi preview`. */
 import { BRANCH_VARIABLE, branchOf } from "../../components/branch";
-import { selectTests } from "../../components/gate";
 import { PREVIEW_VARIABLE, REF_VARIABLE } from "../../components/ref";
+import { selectTests } from "../../components/selectTests";
 import { environmentFor } from "../../databricks/hosts";
 import { messageOf } from "../../databricks/errors";
 import { readSource, type Source, type SourceFile } from "../../source";

@@ -295,6 +295,6 @@ describe("the parts of a preview", () => {
     assert.equal(readRef(false, { NOTEBOOK_RELEASES_REF: " " }), undefined);
     assert.equal(readRef(false, { NOTEBOOK_RELEASES_REF: "main" }), "main");
     assert.throws(() => readRef(true, { NOTEBOOK_RELEASES_REF: "main" }), /both set.*Nothing was changed/);
-    assert.equal(overlooksHold({ NOTEBOOK_RELEASES_PREVIEW: "1" }), false, "never in an up");
+    assert.equal(overlooksHold(false, { NOTEBOOK_RELEASES_PREVIEW: "1" }), false, "never in an up");
   });
 });
