@@ -24,6 +24,7 @@ describe("the workflows that deploy", function () {
   let head: string;
   let merged: string;
   let broken: string;
+  let second: number;
   /** A test waits until this file is there. */
   let go: string;
 
@@ -137,10 +138,30 @@ describe("the workflows that deploy", function () {
     assert.match(job.summary, new RegExp(`promoted from staging, tested there as ${short(head)}`));
   });
 
-  it("fail where the gate stays closed, say why, and leave live what is", async () => {
+  it("preview a pull request with the central repository's program, whose base has no part in it", async () => {
     flow.git.git("checkout", "--quiet", "-b", "broken", "main");
     broken = flow.git.commit({ "app/tests/test_one.py": failing("rmse is 9.9") }, "worse");
-    const event = await pullRequestEvent(flow, await openPullRequest(flow, "broken"), "opened");
+    second = await openPullRequest(flow, "broken");
+    const { jobs } = await flow.run("preview.yml", await pullRequestEvent(flow, second, "opened"));
+    assert.deepEqual(
+      jobs.map(({ name, result }) => [name, result]),
+      [
+        ["staging", "success"],
+        ["prod", "success"],
+        ["comment", "success"],
+      ],
+      jobs.map(({ output }) => output).join("\n"),
+    );
+    const comments = [...flow.repository.comments.values()].filter(({ issue }) => issue === second);
+    assert.equal(comments.length, 1);
+    assert.match(comments[0]?.body ?? "", new RegExp(`Release preview of .*${short(broken)}`));
+    assert.match(comments[0]?.body ?? "", /tests\/test_one/);
+    assert.deepEqual(statuses(broken, "notebook-releases/preview"), ["success"]);
+    assert.deepEqual(await live(), { staging: head, prod: merged });
+  });
+
+  it("fail where the gate stays closed, say why, and leave live what is", async () => {
+    const event = await pullRequestEvent(flow, second, "opened");
     const job = only(await flow.run("staging.yml", event));
     assert.equal(job.result, "failure");
     assert.deepEqual(
