@@ -183,9 +183,15 @@ async function move(
   const row = await applyMove(warehouse, ours, inputs.stack);
   say(`${inputs.app}/${inputs.env}: ${short(inputs.githash)} is live`);
   // First of all, so that a failure to write the history does not make a failed deployment of a live one.
-  await tellMlflow(client, inputs, before?.deploymentId);
-  await recordMove(warehouse, ours);
-  await collectAfterMove(client, inputs, inputs.releasePath, before?.releasePath);
+  await tellLive(client, inputs);
+  // Nothing of the rest waits for what is told of the release that was live.
+  const told = tellSuperseded(client, inputs, before?.deploymentId);
+  try {
+    await recordMove(warehouse, ours);
+    await collectAfterMove(client, inputs, inputs.releasePath, before?.releasePath);
+  } finally {
+    await told;
+  }
   return computedOf(row);
 }
 
@@ -203,15 +209,24 @@ async function newMove(inputs: Inputs, expected: number, previousGithash: string
   };
 }
 
-/** The registry decides what is live; MLflow only tells of it, so a failure here is said and fails nothing. */
-async function tellMlflow(client: Client, inputs: Inputs, previous: string | undefined): Promise<void> {
-  try {
-    await setStatus(client, inputs.deploymentId, "live", `live in ${inputs.env}`);
+function tellLive(client: Client, inputs: Inputs): Promise<void> {
+  return tell(() => setStatus(client, inputs.deploymentId, "live", `live in ${inputs.env}`));
+}
+
+function tellSuperseded(client: Client, inputs: Inputs, previous: string | undefined): Promise<void> {
+  return tell(async () => {
     if (previous && previous !== inputs.deploymentId && (await findRun(client, previous))) {
       // What was rolled back from counts as tested nowhere any more (providers/github/read.ts).
       const how = inputs.rollbackOf ? "rolled back to" : "superseded by";
       await setStatus(client, previous, "superseded", `${how} ${short(inputs.githash)}`);
     }
+  });
+}
+
+/** The registry decides what is live; MLflow only tells of it, so a failure here is said and fails nothing. */
+async function tell(work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
   } catch (problem) {
     say(`the release is live, but MLflow could not be told: ${messageOf(problem)}`);
   }
@@ -229,7 +244,8 @@ async function adoptOurs(
   previous: string | undefined,
 ): Promise<Computed> {
   await recordRow(registryWarehouse(client, inputs.warehouse), inputs, row);
-  await tellMlflow(client, inputs, previous);
+  await tellLive(client, inputs);
+  await tellSuperseded(client, inputs, previous);
   return computedOf(row);
 }
 
