@@ -101,7 +101,7 @@ const handler: Handler<Inputs, Computed> = {
       return undefined;
     }
     if (row.version !== props.version) {
-      const [from, to] = [props.githash, row.githash].map((hash) => short(hash));
+      const [from, to] = [props.githash, row.githash].map(short);
       say(
         `${props.app}/${props.env} was moved by ${row.deployedBy} at ${row.deployedAt}, from ${from} to ${to}`,
       );

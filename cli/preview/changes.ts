@@ -1,4 +1,5 @@
 /** What changes beside the notebooks: jobs, secrets, who may do what. Names and what of them; never a secret's value. */
+import { short } from "../../source/githash";
 import type { Step, State } from "./engine";
 import type { ResourceChange } from "./types";
 
@@ -142,7 +143,7 @@ function outside({ type, op, paths, old, new: next }: Step): string[] {
     return ["is gone"];
   }
   if (type === "RegistryRow") {
-    const [was, is] = [old, next].map((state) => text(state?.outputs.githash).slice(0, 12));
+    const [was, is] = [old, next].map((state) => short(text(state?.outputs.githash)));
     return was === is ? [...paths] : [`the row says ${is ?? ""}, this stack deployed ${was ?? ""}`];
   }
   const drift = driftOf(next);

@@ -8,7 +8,7 @@ import type { Move, RegistryEntry, RowKey } from "./table";
  */
 export function holdOf({ previousGithash, githash, deployedBy, deployedAt, note }: Move): string {
   const why = note ? `: ${note}` : " (no note was given)";
-  return `rolled back from ${short(previousGithash) || "(nothing)"} to ${short(githash)} by ${deployedBy} at ${deployedAt}${why}`;
+  return `rolled back ${fromTo({ previousGithash, githash })} by ${deployedBy} at ${deployedAt}${why}`;
 }
 
 /** Whether the row refuses this move: it is on hold, and another commit would become live. */
@@ -26,4 +26,9 @@ export function heldMessage(
     `${app}/${env} is on hold: ${row.hold}. ${short(row.githash)} stays live, and nothing was changed. ` +
     `Once it may move again: npm run releases -- resume --stack ${stack || "<stack>"}`
   );
+}
+
+/** What a move changed, for people. */
+export function fromTo({ previousGithash, githash }: Pick<Move, "previousGithash" | "githash">): string {
+  return `from ${short(previousGithash) || "(nothing)"} to ${short(githash)}`;
 }

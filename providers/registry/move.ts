@@ -1,9 +1,8 @@
 /** Moving the registry's row: one wins, the others learn who was quicker. */
 import { ApiError, ConnectionError } from "../../databricks/errors";
 import { SqlError, type Warehouse } from "../../databricks/sql";
-import { short } from "../../source/githash";
 import { ATTEMPTS, pauseAfter } from "./conflicts";
-import { heldMessage, isHeld } from "./hold";
+import { fromTo, heldMessage, isHeld } from "./hold";
 import { hasMove } from "./lines";
 import { readRow, swap, type Move, type RegistryEntry } from "./table";
 
@@ -62,7 +61,7 @@ function conflict(move: Move, row: RegistryEntry | undefined, done: boolean): st
   if (!row) {
     return `The row of ${place} is gone: somebody deleted it.${ours} Run pulumi refresh, look at the preview, and deploy again.`;
   }
-  const who = `${row.deployedBy} at ${row.deployedAt}, from ${short(row.previousGithash) || "(nothing)"} to ${short(row.githash)}`;
+  const who = `${row.deployedBy} at ${row.deployedAt}, ${fromTo(row)}`;
   return (
     `${place} was moved by somebody else: ${who} (version ${row.version}, we expected ${move.expected}).${ours} ` +
     "Run pulumi refresh, look at the preview, and deploy again if yours should be live."

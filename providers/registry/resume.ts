@@ -3,8 +3,8 @@
  * state remembers. Else the next `up` would take the resume for somebody else's move, and ask for a refresh.
  */
 import type { Warehouse } from "../../databricks/sql";
-import { short } from "../../source/githash";
 import { ATTEMPTS, pauseAfter } from "./conflicts";
+import { fromTo } from "./hold";
 import { lacksResume, recordMove, recordRow, resumeOf } from "./lines";
 import { mayBeLost } from "./move";
 import { clearHold, readRow, type RegistryEntry, type RowKey } from "./table";
@@ -57,8 +57,6 @@ export async function resume(
 }
 
 function movedSince({ app, env }: RowKey, row: RegistryEntry | undefined): string {
-  const what = row
-    ? `${row.deployedBy} moved it at ${row.deployedAt} from ${short(row.previousGithash) || "(nothing)"} to ${short(row.githash)}`
-    : "somebody deleted it";
+  const what = row ? `${row.deployedBy} moved it at ${row.deployedAt} ${fromTo(row)}` : "somebody deleted it";
   return `The row of ${app}/${env} is not the one any more that was to be resumed: ${what}. The hold was left as it is.`;
 }

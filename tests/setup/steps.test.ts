@@ -6,6 +6,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { pathToFileURL } from "node:url";
+import { alive } from "../support/alive";
 import { modules } from "./modules";
 import { collector, removeSandboxes, sandbox } from "./sandbox";
 
@@ -187,7 +188,7 @@ describe("set-up: a step that is interrupted", () => {
     assert.deepEqual(await once(first, "exit"), [143, null]);
     assert.ok(!existsSync(join(folder, "result")));
     assert.ok(!existsSync(join(folder, "lock")));
-    await until(() => !isAlive(pid));
+    await until(() => !alive(pid));
 
     const second = start("0");
     assert.deepEqual(await once(second, "exit"), [0, null]);
@@ -202,13 +203,4 @@ async function until(condition: () => boolean): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
   assert.fail("did not happen within 30 s");
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -4,8 +4,8 @@ import { rmSync } from "node:fs";
 import type { Json } from "../body";
 import type { Identity, Workspace } from "../context";
 import { ApiError } from "../errors";
-import { RunExecution, type ChildRequest, type ExecutionHost } from "./execution";
 import { maySeeRun } from "./access";
+import { RunExecution, type ChildRequest, type ExecutionHost } from "./execution";
 import type { StopReason } from "./notebookRun";
 import { JobCatalog } from "./catalog";
 import { Records } from "./records";
@@ -23,6 +23,7 @@ import { runFolder } from "./workFolder";
 const MAX_DEPTH = 30;
 
 const USER_CANCELED: StopReason = { result: "CANCELED", code: "USER_CANCELED", message: "Run cancelled." };
+
 export class JobsService {
   readonly records: Records;
   readonly catalog: JobCatalog;
